@@ -1,0 +1,57 @@
+"""`make bench`: what common operations cost on both engines, against scripted models on this machine.
+
+Compare with a run of the same machine only; CPU is the server's process tree and, on PostgreSQL, the database's.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from bench.measure import HEADER, Meter, measure
+from bench.operations import prepare
+from tests.fakes.openai_server import OpenAIServer
+from tests.harness.fleet import Engine, Fleet, engines
+from tests.harness.models import MODEL, environment
+from tests.harness.postgres import Postgres
+from tests.harness.server import Server
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench BENCH='…'", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="how often each measurement is repeated")
+    parser.add_argument("--only", default="", help="measure only operations whose name contains this")
+    options = parser.parse_args()
+    postgres = Postgres()
+    try:
+        with tempfile.TemporaryDirectory() as home, OpenAIServer() as models:
+            for engine in engines():
+                bench(engine, postgres, Fleet(Path(home) / engine, postgres), models, options)
+    finally:
+        postgres.stop()
+
+
+def bench(engine: Engine, postgres: Postgres, fleet: Fleet, models: OpenAIServer, options: argparse.Namespace) -> None:
+    try:
+        server = fleet.make(engine, environment(models))
+        begun = time.perf_counter()
+        server.start()
+        print(f"\n{engine}: healthy after {time.perf_counter() - begun:.2f} s")
+        _measure(server, _meter(engine, server, postgres), options)
+    finally:
+        fleet.stop()
+
+
+def _measure(server: Server, meter: Meter, options: argparse.Namespace) -> None:
+    print(f"resident at rest: {meter.resident_mb():.0f} MB\n{HEADER}")
+    for name, (operation, times) in prepare(server.http, MODEL).operations().items():
+        if options.only in name:
+            print(measure(name, operation, meter, rounds=options.rounds, times=times).row(), flush=True)
+
+
+def _meter(engine: Engine, server: Server, postgres: Postgres) -> Meter:
+    return Meter(server.pid, *([postgres.process.pid] if engine == "postgres" else []))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""What a client chose for an agent's models, in either generation's words, as the columns of an agent."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from holdfast.agents.model import Agent, Choices, CreateAgent
+from holdfast.errors import BadRequest
+from holdfast.llm.model import ModelCard
+from holdfast.llm.models import Models
+from holdfast.llm.settings import CompactionSettings, LLMConfig
+
+NAMING = frozenset(
+    ("model", "handle", "display_name", "provider_name", "provider_category", "model_endpoint", "model_endpoint_type")
+)
+"""Fields of llm_config that say which model is meant; the model card says them better."""
+
+LIGHT_MODELS = {
+    "anthropic": "anthropic/claude-haiku-4-5",
+    "openai": "openai/gpt-5-mini",
+    "google_ai": "google_ai/gemini-2.5-flash",
+}
+"""What summarises when nobody chose: the provider's light model (CONTRACT §6.6)."""
+
+SUMMARY_PROMPTS = {
+    "all": "Summarise the conversation so far for the assistant who will continue it without seeing it. Keep names, "
+    "facts, decisions, open tasks and promises; leave out small talk.",
+    "sliding_window": "Summarise the older part of the conversation for the assistant who will continue it and still "
+    "sees the newest part. Keep names, facts, decisions, open tasks and promises; leave out small talk.",
+    "self_compact_all": "Write down what you need to go on with this conversation without seeing it: names, facts, "
+    "decisions, open tasks, promises. Answer with the notes alone.",
+    "self_compact_sliding_window": "Write down what you need of the older part of this conversation, which you will "
+    "not see any more: names, facts, decisions, open tasks, promises. Answer with the notes alone.",
+}
+
+
+def handle_of(choices: Choices) -> str | None:
+    """The model that was named, by handle or by an llm_config."""
+    config = choices.llm_config
+    if choices.model or config is None:
+        return choices.model
+    if config.handle:
+        return config.handle
+    if config.model and "/" not in config.model and config.provider_name:
+        return f"{config.provider_name}/{config.model}"
+    return config.model
+
+
+def columns(models: Models, choices: Choices, before: Agent | None = None) -> dict[str, Any]:
+    """The columns that the choices set; with `before`, what was chosen earlier and still fits stays."""
+    values: dict[str, Any] = {}
+    llm = dict(before.llm) if before else {}
+    named = handle_of(choices)
+    if named:
+        values["model"] = None if named.startswith("letta/") else models.card(named).handle
+        if before is not None and values["model"] != before.model:
+            llm.pop("context_window", None)
+    llm |= _overrides(choices)
+    if "max_tokens" in choices.model_fields_set and choices.max_tokens is None:
+        llm.pop("max_tokens", None)
+    _check_reasoning(llm)
+    if before is None or llm != before.llm:
+        values["llm"] = llm
+    if choices.model_settings is not None:
+        sent = choices.model_settings.model_dump(exclude_unset=True, exclude_none=True)
+        values["model_settings"] = {**((before and before.model_settings) or {}), **sent}
+    if choices.response_format is not None:
+        values["response_format"] = choices.response_format.model_dump()
+    values |= _embedding(models, choices)
+    if choices.compaction_settings is not None:
+        card = models.card(values.get("model", before.model if before else None))
+        values["compaction_settings"] = compaction(choices.compaction_settings, card, before)
+    return values
+
+
+def _overrides(choices: Choices) -> dict[str, Any]:
+    """The fields of llm_config that were chosen, from all the places where they can be."""
+    found = _chosen(choices.llm_config)
+    if choices.model_settings is not None:
+        found |= _from_settings(choices.model_settings.model_dump(exclude_unset=True, exclude_none=True))
+    reasoner = choices.reasoning
+    if isinstance(choices, CreateAgent):
+        reasoner = reasoner if reasoner is not None else choices.enable_reasoner if "enable_reasoner" in choices.model_fields_set else None
+        found |= _set(max_reasoning_tokens=choices.max_reasoning_tokens)
+    return found | _set(
+        context_window=choices.context_window_limit,
+        max_tokens=choices.max_tokens,
+        parallel_tool_calls=choices.parallel_tool_calls,
+        enable_reasoner=reasoner,
+    )
+
+
+def _chosen(config: LLMConfig | None) -> dict[str, Any]:
+    if config is None:
+        return {}
+    sent = config.model_dump(exclude_none=True, exclude_unset=True)
+    return {name: value for name, value in sent.items() if name not in NAMING}
+
+
+def _from_settings(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a provider in the words of llm_config."""
+    same = ("temperature", "parallel_tool_calls", "verbosity", "effort", "strict", "response_format")
+    found = {name: sent[name] for name in same if name in sent}
+    if "max_output_tokens" in sent:
+        found["max_tokens"] = sent["max_output_tokens"]
+    if "reasoning" in sent:
+        found |= sent["reasoning"]
+    return found
+
+
+def _set(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_reasoning(llm: Mapping[str, Any]) -> None:
+    most, thinking = llm.get("max_tokens"), llm.get("max_reasoning_tokens")
+    if most is not None and thinking is not None and thinking >= most:
+        raise BadRequest(f"max_reasoning_tokens ({thinking}) must be below max_tokens ({most}).")
+
+
+def _embedding(models: Models, choices: Choices) -> dict[str, Any]:
+    config = choices.embedding_config
+    named = choices.embedding or (config and (config.handle or config.embedding_model))
+    if not named:
+        return {}
+    values: dict[str, Any] = {"embedding": models.embedding_card(named).handle}
+    if config is not None:
+        sent = config.model_dump(exclude_none=True, exclude_unset=True)
+        values["embedding_config"] = {name: sent[name] for name in ("embedding_chunk_size", "batch_size") if name in sent}
+    return values
+
+
+def compaction(sent: CompactionSettings, card: ModelCard, before: Agent | None = None) -> dict[str, Any]:
+    """Settings field by field over what was there; a new mode brings its own prompt (CONTRACT §6.6)."""
+    there = (before and before.compaction_settings) or {}
+    chosen = sent.model_dump(exclude_unset=True)
+    merged: dict[str, Any] = CompactionSettings.model_validate({**there, **chosen}).model_dump()
+    if "prompt" not in chosen and merged["mode"] != there.get("mode"):
+        merged["prompt"] = None
+    merged["prompt"] = merged["prompt"] or SUMMARY_PROMPTS[merged["mode"]]
+    merged["model"] = merged["model"] or LIGHT_MODELS.get(card.provider_type, card.handle)
+    return merged

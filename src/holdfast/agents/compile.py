@@ -1,0 +1,83 @@
+"""What an agent's prompt is compiled from, and keeping the stored prompt of a thread in step with it."""
+
+from collections.abc import Sequence
+
+from holdfast.agents.model import Agent
+from holdfast.auth.model import Who
+from holdfast.blocks import store as blocks
+from holdfast.blocks.model import Block
+from holdfast.kit.clock import now
+from holdfast.messages import store as messages
+from holdfast.messages import threads
+from holdfast.messages.model import Message, TextPart
+from holdfast.messages.threads import Thread
+from holdfast.prompt.compile import Counts, Inputs, Sections, compile_prompt
+from holdfast.store.table import Tx
+
+READS_NUMBERED_LINES = ("anthropic/", "bedrock/")
+"""Models that edit text better when the lines of a block are numbered (CONTRACT §6.1)."""
+
+
+def inputs_of(agent: Agent, held: Sequence[Block], conversation: str = "default") -> Inputs:
+    return Inputs(
+        agent_id=agent.id,
+        agent_type=agent.agent_type,
+        system=agent.system,
+        blocks=held,
+        rules=agent.tool_rules,
+        conversation=conversation,
+        timezone=agent.timezone,
+        line_numbers=(agent.model or "").startswith(READS_NUMBERED_LINES),
+    )
+
+
+def blocks_of(tx: Tx, who: Who, agent: Agent, thread: Thread) -> list[Block]:
+    """The blocks in a thread's prompt: isolated ones take the place of the agent's of the same label."""
+    held = blocks.of_agent(tx, who, agent.id)
+    if not thread.isolated_block_ids:
+        return held
+    own = {block.label: block for block in blocks.rows.many(tx, who, thread.isolated_block_ids).values()}
+    return [own.get(block.label, block) for block in held]
+
+
+def counts_of(tx: Tx, who: Who, thread: Thread) -> Counts:
+    """How much of a thread is out of view."""
+    if thread.window_start == 0:
+        return Counts(now())
+    hidden = messages.c.sequence < thread.window_start
+    beyond = messages.count(tx, who, messages.in_thread(thread), hidden, messages.c.id != thread.prompt_id)
+    return Counts(now(), recall=beyond)
+
+
+def recompile(tx: Tx, who: Who, agent: Agent, thread: Thread, *, always: bool = False) -> Sections | None:
+    """Compile a thread's prompt anew if what it is made from has changed (or always); None when it has not."""
+    inputs = inputs_of(agent, blocks_of(tx, who, agent, thread), "default" if thread.is_own else thread.id)
+    digest = inputs.digest
+    if digest == thread.prompt_digest and not always:
+        return None
+    sections = compile_prompt(inputs, counts_of(tx, who, thread))
+    messages.rewrite_text(tx, who, thread.prompt_id, [TextPart(text=sections.text)])
+    threads.rows.update(tx, who, thread.id, {"prompt_digest": digest})
+    thread.prompt_digest = digest
+    return sections
+
+
+def preview(tx: Tx, who: Who, agent: Agent, thread: Thread) -> Sections:
+    """The prompt as it would be compiled now; nothing is written."""
+    inputs = inputs_of(agent, blocks_of(tx, who, agent, thread), "default" if thread.is_own else thread.id)
+    return compile_prompt(inputs, counts_of(tx, who, thread))
+
+
+def first_prompt(agent: Agent, held: Sequence[Block], thread_id: str, message_id: str) -> tuple[Message, str]:
+    """The prompt of a new thread as a message, and its digest."""
+    inputs = inputs_of(agent, held, "default" if thread_id == agent.id else thread_id)
+    text = compile_prompt(inputs, Counts(now())).text
+    message = Message(
+        id=message_id,
+        organization_id=agent.organization_id,
+        agent_id=agent.id,
+        thread_id=thread_id,
+        role="system",
+        content=[TextPart(text=text)],
+    )
+    return message, inputs.digest

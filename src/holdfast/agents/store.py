@@ -1,0 +1,145 @@
+"""The tables of agents and their secrets; what a list can ask for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from holdfast.agents.model import Agent, AgentSecret
+from holdfast.auth.model import Who
+from holdfast.blocks import store as blocks
+from holdfast.errors import BadRequest
+from holdfast.identities import store as identities
+from holdfast.kit.ids import new_id
+from holdfast.kit.page import Page
+from holdfast.messages import store as messages
+from holdfast.messages import threads
+from holdfast.runs import store as runs
+from holdfast.steps import store as steps
+from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, elements_of
+from holdfast.tools import store as tools
+
+rows = Rows(
+    "agents",
+    Agent,
+    sa.Index("agents_by_time", "organization_id", "created_at", "id"),
+    sa.Index("agents_by_name", "organization_id", "name"),
+)
+secrets = Rows(
+    "agent_secrets",
+    AgentSecret,
+    sa.Index("agent_secrets_by_agent", "organization_id", "agent_id", "key", unique=True),
+    noun="secret",
+)
+c = rows.c
+
+SORTS = {"created_at": c.created_at, "updated_at": c.updated_at, "last_run_completion": c.last_run_completion}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What `GET /v1/agents/` can ask for."""
+
+    name: str | None = None
+    query_text: str | None = None
+    tags: Sequence[str] = ()
+    match_all_tags: bool = False
+    project_id: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+    identity_id: str | None = None
+    identifier_keys: Sequence[str] = ()
+    last_stop_reason: str | None = None
+    created_by_id: str | None = None
+    show_hidden: bool = False
+    ids: sa.ScalarSelect[Any] | None = None
+
+
+def get(tx: Tx, who: Who, id: str) -> Agent:
+    return rows.get(tx, who, id)
+
+
+def page(tx: Tx, who: Who, page: Page, wanted: Filter) -> list[Agent]:
+    sort = SORTS.get(page.order_by)
+    if sort is None:
+        raise BadRequest(f"Agents cannot be sorted by {page.order_by!r}; use one of {', '.join(SORTS)}.")
+    return rows.page(tx, who, page, *_where(tx, who, wanted), sort=sort)
+
+
+def count(tx: Tx, who: Who, wanted: Filter) -> int:
+    return rows.count(tx, who, *_where(tx, who, wanted))
+
+
+def delete(tx: Tx, who: Who, id: str) -> None:
+    """Remove an agent with its threads, messages, runs and secrets; blocks, tools and archives stay."""
+    rows.delete(tx, who, id)
+    for part in (messages, threads, runs, steps):
+        part.delete_of_agent(tx, who, id)
+    for part in (blocks, tools, identities):
+        part.unlink_agent(tx, who, id)
+    set_secrets(tx, who, id, {})
+
+
+def set_secrets(tx: Tx, who: Who, agent_id: str, values: Mapping[str, str | None]) -> list[AgentSecret]:
+    """Replace the whole set of an agent's secrets."""
+    mine = sa.and_(secrets.c.organization_id == who.organization_id, secrets.c.agent_id == agent_id)
+    tx.execute(secrets.table.delete().where(mine))
+    made = [
+        AgentSecret(
+            id=new_id("agent-env"),
+            organization_id=who.organization_id,
+            created_by_id=who.user_id,
+            last_updated_by_id=who.user_id,
+            agent_id=agent_id,
+            key=key,
+            value=value or "",
+        )
+        for key, value in values.items()
+    ]
+    secrets.insert_many(tx, made)
+    return made
+
+
+def secrets_of(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[AgentSecret]]:
+    found: dict[str, list[AgentSecret]] = {}
+    wanted = secrets.c.agent_id.in_(list(agent_ids))
+    for secret in secrets.all(tx, who, wanted, order=[secrets.c.created_at, secrets.c.key]):
+        found.setdefault(secret.agent_id, []).append(secret)
+    return found
+
+
+def tags(tx: Tx, who: Who, text: str | None, after: str | None, limit: int, *, descending: bool) -> list[str]:
+    """All tags of agents, by name."""
+    each = elements_of(tx, c.tags)
+    query = sa.select(each.c.value).select_from(rows.table, each).where(c.organization_id == who.organization_id)
+    if text:
+        query = query.where(sa.func.lower(each.c.value).contains(text.lower(), autoescape=True))
+    if after:
+        query = query.where(each.c.value < after if descending else each.c.value > after)
+    order = each.c.value.desc() if descending else each.c.value.asc()
+    return list(tx.execute(query.distinct().order_by(order).limit(limit)).scalars())
+
+
+def _where(tx: Tx, who: Who, wanted: Filter) -> list[Where]:
+    same = (
+        (c.name, wanted.name),
+        (c.project_id, wanted.project_id),
+        (c.template_id, wanted.template_id),
+        (c.base_template_id, wanted.base_template_id),
+        (c.last_stop_reason, wanted.last_stop_reason),
+        (c.created_by_id, wanted.created_by_id),
+    )
+    where: list[Where] = [column == value for column, value in same if value is not None]
+    if wanted.query_text:
+        where.append(sa.func.lower(c.name).contains(wanted.query_text.lower(), autoescape=True))
+    if wanted.tags:
+        match = contains_all if wanted.match_all_tags else contains_any
+        where.append(match(tx, c.tags, wanted.tags))
+    if wanted.identity_id or wanted.identifier_keys:
+        where.append(c.id.in_(identities.linked_agents(who, wanted.identity_id, wanted.identifier_keys)))
+    if not wanted.show_hidden:
+        where.append(c.hidden.is_not(True))
+    if wanted.ids is not None:
+        where.append(c.id.in_(wanted.ids))
+    return where

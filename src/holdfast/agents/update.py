@@ -1,0 +1,68 @@
+"""Changing an agent: null means unchanged, a list replaces what was there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from holdfast.agents import choose, load, store
+from holdfast.agents.create import is_hidden, refuse_unknown_folders
+from holdfast.agents.load import Loaded
+from holdfast.agents.model import Agent, UpdateAgent
+from holdfast.auth.model import Who
+from holdfast.blocks import store as blocks
+from holdfast.errors import BadRequest, NotFound
+from holdfast.identities import store as identities
+from holdfast.llm.models import Models
+from holdfast.messages import store as messages
+from holdfast.messages import threads
+from holdfast.store.table import Tx, take_sequence
+from holdfast.tools import store as tools
+
+SAME_COLUMNS = (
+    "name system description metadata tags tool_rules timezone max_files_open per_file_view_window_char_limit "
+    "enable_sleeptime hidden project_id template_id base_template_id message_buffer_autoclear "
+    "last_run_completion last_run_duration_ms last_stop_reason"
+).split()
+"""Fields of the update that are columns under the same name."""
+
+
+def update(tx: Tx, who: Who, id: str, change: UpdateAgent, models: Models) -> Loaded:
+    agent = store.get(tx, who, id)
+    values: dict[str, Any] = {
+        name: value for name in SAME_COLUMNS if (value := getattr(change, name)) is not None
+    }
+    values |= choose.columns(models, change, agent)
+    if change.tags is not None:
+        values["tags"] = list(dict.fromkeys(change.tags))
+        values["hidden"] = is_hidden(values.get("hidden", agent.hidden), values["tags"])
+    _replace_links(tx, who, id, change)
+    if change.message_ids is not None:
+        _choose_window(tx, who, agent, change.message_ids)
+    store.rows.update(tx, who, id, values)
+    return load.one(tx, who, id)
+
+
+def _replace_links(tx: Tx, who: Who, id: str, change: UpdateAgent) -> None:
+    refuse_unknown_folders([*(change.folder_ids or []), *(change.source_ids or [])])
+    if change.tool_ids is not None:
+        tools.replace(tx, who, id, change.tool_ids)
+    if change.block_ids is not None:
+        blocks.replace(tx, who, id, change.block_ids)
+    if change.identity_ids is not None:
+        identities.unlink_agent(tx, who, id)
+        identities.link_agent(tx, who, id, change.identity_ids)
+    environment = change.secrets if change.secrets is not None else change.tool_exec_environment_variables
+    if environment is not None:
+        store.set_secrets(tx, who, id, environment)
+
+
+def _choose_window(tx: Tx, who: Who, agent: Agent, ids: Sequence[str]) -> None:
+    """Put exactly these messages before the model; what comes later follows them."""
+    thread = threads.rows.get(tx, who, agent.id)
+    found = messages.many(tx, who, ids)
+    for id in ids:
+        if id not in found or found[id].agent_id != agent.id:
+            raise NotFound(f"Agent {agent.id} has no message {id}.")
+    if not ids or ids[0] != thread.prompt_id:
+        raise BadRequest(f"The first of message_ids must be the agent's system message, {thread.prompt_id}.")
+    window = {"window_ids": list(ids[1:]), "summary_id": None, "window_start": take_sequence(tx, "messages", 1)}
+    threads.rows.update(tx, who, thread.id, window)

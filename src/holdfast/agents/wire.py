@@ -1,0 +1,127 @@
+"""An agent in V1's JSON, both generations of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from holdfast.agents.load import Loaded
+from holdfast.agents.model import Agent, AgentSecret
+from holdfast.llm import wire as llm
+from holdfast.llm.model import ModelCard
+from holdfast.llm.models import Models
+from holdfast.messages import wire as messages
+
+FILE_VIEWS = ((8_000, 3, 5_000), (32_000, 5, 15_000), (128_000, 10, 25_000), (200_000, 10, 40_000))
+LARGEST_FILE_VIEW = (15, 40_000)
+"""How many files an agent has open at most, and how much it sees of each, by its context window."""
+
+
+def states(loaded: Sequence[Loaded], models: Models) -> list[dict[str, Any]]:
+    """The JSON of many agents; what they share is rendered once."""
+    cards: dict[str | None, ModelCard] = {}
+    tools: dict[str, dict[str, Any]] = {}
+    return [_state(each, models, cards, tools) for each in loaded]
+
+
+def state(loaded: Loaded, models: Models) -> dict[str, Any]:
+    return _state(loaded, models, {}, {})
+
+
+def context_window(agent: Agent, card: ModelCard, most: int) -> int:
+    """How many tokens an agent's context may have: what was chosen, else the model's window within the server's limit."""
+    return int(agent.llm.get("context_window") or min(card.context_window, most))
+
+
+def _state(
+    loaded: Loaded, models: Models, cards: dict[str | None, ModelCard], tools: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    agent = loaded.agent
+    card = cards.get(agent.model)
+    if card is None:
+        card = cards[agent.model] = models.card(agent.model)
+    blocks = [block.model_dump() for block in loaded.blocks]
+    secrets = [_secret(secret) for secret in loaded.secrets]
+    for tool in loaded.tools:
+        if tool.id not in tools:
+            tools[tool.id] = tool.model_dump()
+    shown = {
+        "id": agent.id,
+        "name": agent.name,
+        "created_at": agent.created_at,
+        "updated_at": agent.updated_at,
+        "created_by_id": agent.created_by_id,
+        "last_updated_by_id": agent.last_updated_by_id,
+        "tool_rules": [rule.model_dump() for rule in agent.tool_rules],
+        "message_ids": loaded.message_ids,
+        "system": agent.system,
+        "agent_type": agent.agent_type,
+        "description": agent.description,
+        "metadata": agent.metadata,
+        "memory": {
+            "agent_type": agent.agent_type,
+            "git_enabled": False,
+            "blocks": blocks,
+            "file_blocks": [],
+            "prompt_template": "",
+        },
+        "blocks": blocks,
+        "tools": [tools[tool.id] for tool in loaded.tools],
+        "sources": [],
+        "tags": agent.tags if "tags" in loaded.relations else [],
+        "tool_exec_environment_variables": secrets,
+        "secrets": secrets,
+        "project_id": agent.project_id,
+        "template_id": agent.template_id,
+        "base_template_id": agent.base_template_id,
+        "deployment_id": agent.deployment_id,
+        "entity_id": agent.entity_id,
+        "identity_ids": [identity.id for identity in loaded.identities],
+        "identities": [identity.model_dump() for identity in loaded.identities],
+        "pending_approval": messages.expand(loaded.pending)[-1] if loaded.pending else None,
+        "message_buffer_autoclear": agent.message_buffer_autoclear,
+        "enable_sleeptime": agent.enable_sleeptime,
+        "multi_agent_group": None,
+        "managed_group": None,
+        "last_run_completion": agent.last_run_completion,
+        "last_run_duration_ms": agent.last_run_duration_ms,
+        "last_stop_reason": agent.last_stop_reason,
+        "timezone": agent.timezone,
+        "hidden": agent.hidden,
+    }
+    return shown | _models(agent, card, models)
+
+
+def _models(agent: Agent, card: ModelCard, models: Models) -> dict[str, Any]:
+    """The keys of both generations that say what the agent runs on."""
+    config = llm.llm_config(card, agent.llm, most=models.max_context_window)
+    files, view = _file_view(config["context_window"])
+    settings = {
+        "max_output_tokens": config["max_tokens"],
+        "temperature": agent.llm.get("temperature"),
+        "parallel_tool_calls": agent.llm.get("parallel_tool_calls"),
+        **(agent.model_settings or {}),
+    }
+    embedding = models.embedding_card(agent.embedding) if agent.embedding else None
+    return {
+        "llm_config": config,
+        "model": card.handle,
+        "model_settings": llm.model_settings(card, settings),
+        "embedding_config": llm.embedding_config(embedding, agent.embedding_config) if embedding else None,
+        "embedding": embedding.handle if embedding else None,
+        "compaction_settings": agent.compaction_settings,
+        "response_format": agent.response_format,
+        "max_files_open": files if agent.max_files_open is None else agent.max_files_open,
+        "per_file_view_window_char_limit": agent.per_file_view_window_char_limit or view,
+    }
+
+
+def _file_view(window: int) -> tuple[int, int]:
+    for most, files, view in FILE_VIEWS:
+        if window <= most:
+            return files, view
+    return LARGEST_FILE_VIEW
+
+
+def _secret(secret: AgentSecret) -> dict[str, Any]:
+    return {**secret.model_dump(), "organization_id": secret.organization_id, "value_enc": None}
+
+

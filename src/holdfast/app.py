@@ -1,0 +1,93 @@
+"""The composition root: everything is built here, once, from the settings."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.cors import CORSMiddleware
+
+from holdfast import failures
+from holdfast.auth import store as auth_store
+from holdfast.auth.gate import Gate, Policy
+from holdfast.auth.keyring import Keyring
+from holdfast.config import Settings
+from holdfast.errors import AppError
+from holdfast.kit.routes import Dispatch
+from holdfast.llm.catalog import configured
+from holdfast.llm.models import Models
+from holdfast.routers import ROUTERS
+from holdfast.store.database import Database
+from holdfast.store.opening import Opened, open_database
+
+
+
+def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
+    """The server as an ASGI application. Its database may have been opened before, by whoever had to look first."""
+    db = (opened or open_database(settings)).db
+    db.now(auth_store.ensure_defaults)
+    models = Models(
+        configured(settings.environment),
+        None,  # pyright: ignore -- boot
+        default=settings.default_model,
+        default_embedding=settings.default_embedding,
+        timeout=settings.llm_timeout_seconds,
+        max_context_window=settings.max_context_window,
+    )
+    keyring = Keyring(db)
+    app = Starlette(
+        routes=[Dispatch(ROUTERS)],
+        middleware=_middleware(settings, db, keyring),
+        exception_handlers={
+            AppError: failures.on_app_error,
+            RequestValidationError: failures.on_validation_error,
+            HTTPException: failures.on_http_error,
+            Exception: failures.on_bug,
+        },
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.db = db
+    app.state.keyring = keyring
+    app.state.models = models
+    app.state.draining = asyncio.Event()
+    return app
+
+
+def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Middleware]:
+    policy = Policy(
+        required=settings.auth_on(db.now(auth_store.has_keys)),
+        password=settings.password,
+        loopback_only=settings.is_loopback,
+        hosts=settings.allowed_hosts,
+        origins=settings.cors_origins,
+        default_actor=not settings.no_default_actor,
+    )
+    chain = [
+        Middleware(Gate, keyring=keyring, policy=policy),
+        Middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_mb * 2**20),
+        Middleware(AsyncExitStackMiddleware),
+    ]
+    if settings.cors_origins:
+        cors = Middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            allow_credentials="*" not in settings.cors_origins,
+        )
+        chain.insert(0, cors)
+    return chain
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
+    yield
+    app.state.draining.set()
+    await app.state.models.close()
+    app.state.db.close()

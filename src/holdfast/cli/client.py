@@ -1,0 +1,106 @@
+"""The server as client commands see it: JSON calls and event streams, with failures turned into sentences."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import httpx2
+import typer
+
+from holdfast.errors import AppError
+
+DEFAULT_URL = "http://127.0.0.1:8283"
+SILENCE = 180.0
+"""A server that says nothing for this long is gone: it pings every 20 seconds."""
+
+Url = Annotated[str | None, typer.Option("--url", help=f"The server (HOLDFAST_URL); {DEFAULT_URL} when not given.")]
+Key = Annotated[str | None, typer.Option("--key", help="An API key or the password (HOLDFAST_API_KEY).")]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event; `kind` is empty but for errors and the like."""
+
+    kind: str
+    data: dict[str, Any]
+
+
+class Client:
+    """A connection to one server."""
+
+    def __init__(self, url: str | None = None, key: str | None = None) -> None:
+        self.url = (url or _first("HOLDFAST_URL", "LETTA_BASE_URL") or DEFAULT_URL).rstrip("/")
+        key = key or _first("HOLDFAST_API_KEY", "LETTA_API_KEY")
+        self._http = httpx2.Client(
+            base_url=self.url,
+            headers={"User-Agent": "holdfast-cli"} | ({"Authorization": f"Bearer {key}"} if key else {}),
+            timeout=httpx2.Timeout(SILENCE, connect=5.0),
+        )
+
+    def call(self, method: str, path: str, body: object = None, **query: Any) -> Any:
+        """The decoded answer to one request."""
+        try:
+            answer = self._http.request(method, path, json=body, params=query)
+        except httpx2.HTTPError as failed:
+            raise self._unreachable(failed) from failed
+        if answer.is_error:
+            raise self._refused(answer)
+        return answer.json() if answer.content else None
+
+    def stream(self, path: str, body: object) -> Iterator[Event]:
+        """The events that answer one request, to the end of the stream."""
+        try:
+            with self._http.stream("POST", path, json=body, headers={"Accept": "text/event-stream"}) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise self._refused(answer)
+                yield from events(answer.iter_lines())
+        except httpx2.HTTPError as failed:
+            raise self._unreachable(failed) from failed
+
+    def _unreachable(self, failed: httpx2.HTTPError) -> AppError:
+        if isinstance(failed, httpx2.ConnectError | httpx2.ConnectTimeout):
+            return AppError(
+                f"No server answers at {self.url}. Start one with `holdfast serve` (or `make up`), "
+                "or name another with --url."
+            )
+        return AppError(f"The connection to {self.url} broke: {failed or type(failed).__name__}.")
+
+    def _refused(self, answer: httpx2.Response) -> AppError:
+        if answer.status_code == 401:
+            return AppError(f"{self.url} wants a credential: give a key with --key or HOLDFAST_API_KEY.")
+        try:
+            said: Any = answer.json()
+        except json.JSONDecodeError:
+            said = answer.text[:300]
+        return AppError(_sentence(said) or f"{self.url} answered {answer.status_code}.")
+
+
+def events(lines: Iterable[str]) -> Iterator[Event]:
+    """The events in the lines of an event stream; comments and `[DONE]` are none."""
+    kind, data = "", list[str]()
+    for line in lines:
+        if line.startswith("event:"):
+            kind = line[6:].strip()
+        elif line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line:
+            if data and data != ["[DONE]"]:
+                yield Event(kind, json.loads("\n".join(data)))
+            kind, data = "", []
+
+
+def _sentence(said: Any) -> str:
+    """The readable part of an error's body, whichever of V1's shapes it has."""
+    if not isinstance(said, dict):
+        return str(said)
+    detail: Any = said.get("detail") or said.get("error") or said.get("message")  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType] -- decoded JSON
+    if isinstance(detail, dict):
+        detail = detail.get("message") or detail.get("detail")  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType] -- decoded JSON
+    return detail if isinstance(detail, str) else json.dumps(detail) if detail else ""
+
+
+def _first(*names: str) -> str | None:
+    return next((value for name in names if (value := os.environ.get(name, "").strip())), None)

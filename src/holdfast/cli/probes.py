@@ -1,0 +1,87 @@
+"""What `holdfast doctor` tries out: the sandbox, the models, the port."""
+
+import asyncio
+import subprocess
+from dataclasses import dataclass
+
+import httpx2
+
+from holdfast.config import Settings
+from holdfast.errors import AppError, ModelError
+from holdfast.llm.catalog import Configured, configured
+from holdfast.llm.demo.provider import Demo
+from holdfast.llm.models import Models
+
+PATIENCE = 10.0
+"""Seconds that anything may take to answer."""
+
+ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model provider said: how many models it has, or what is wrong and what to do."""
+
+    count: int | None
+    text: str = ""
+    fix: str = ""
+
+
+def bubblewrap() -> str:
+    """What bubblewrap complains of when it is asked for an empty sandbox; nothing when that works."""
+    command = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev", "true"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired) as failed:
+        return str(failed)
+    return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
+
+
+async def providers(settings: Settings) -> list[tuple[str, Answer]]:
+    """Ask every configured provider for its list of models, at the same time."""
+    places = configured(settings.environment)
+    models = _models(settings)
+    try:
+        answers = await asyncio.gather(*(_ask(models, place) for place in places))
+    finally:
+        await models.close()
+    return [(f"{place.name} at {place.base_url}", answer) for place, answer in zip(places, answers, strict=True)]
+
+
+async def _ask(models: Models, place: Configured) -> Answer:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            found = await models.provider(models.card(f"{place.name}/any")).models()
+    except TimeoutError:
+        return Answer(None, f"no answer within {PATIENCE:g} seconds", "see that it runs and that its address is right")
+    except ModelError as failed:
+        return Answer(None, failed.detail, failed.explanation or "check its key and its address")
+    except AppError as failed:
+        return Answer(None, failed.detail, "check its settings")
+    return Answer(len(found))
+
+
+def defaults(settings: Settings) -> tuple[str, str]:
+    """The handles of the default model and the default embedding model."""
+    models = _models(settings)
+    return models.card(None).handle, models.embedding_card(None).handle
+
+
+def _models(settings: Settings) -> Models:
+    return Models(
+        configured(settings.environment),
+        Demo(),
+        default=settings.default_model,
+        default_embedding=settings.default_embedding,
+        timeout=PATIENCE,
+    )
+
+
+def answers(settings: Settings) -> bool:
+    """Does a server answer on our port?"""
+    host = ALL_ADDRESSES.get(settings.host, settings.host)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/v1/health/"
+    try:
+        return httpx2.get(url, timeout=PATIENCE).status_code == 200
+    except httpx2.HTTPError:
+        return False

@@ -1,0 +1,31 @@
+"""What commands print: tables and styled text on a terminal, the same as plain lines in a pipe."""
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 240
+"""Columns of a pipe, where a wrapped line would only be in the way."""
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What a terminal would obey instead of show; models and tools may print anything."""
+
+out = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE, highlight=False, markup=False, emoji=False)
+
+
+def safe(text: str) -> str:
+    return CONTROL.sub("", text)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for head in heads:
+        made.add_column(head, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(safe("" if cell is None else str(cell))) for cell in row))
+    out.print(made)

@@ -1,0 +1,111 @@
+"""`holdfast serve`: the server."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+import uvicorn
+from starlette.applications import Starlette
+
+from holdfast import __version__
+from holdfast.app import create_app
+from holdfast.auth import store as auth_store
+from holdfast.cli import installation, ports
+from holdfast.config import ConfigError, Settings, load, with_password
+from holdfast.store.opening import open_database
+
+app = typer.Typer()
+
+DEMO = "holdfast/demo"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on (HOLDFAST_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on (HOLDFAST_PORT).")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data directory (HOLDFAST_DATA).")] = None,
+    secure: Annotated[bool | None, typer.Option("--secure", help="Every caller needs a credential.")] = None,
+    ade: Annotated[bool, typer.Option("--ade", hidden=True)] = False,
+    debug: Annotated[bool | None, typer.Option("--debug", help="Log every request.")] = None,
+) -> None:
+    """Start the server. (`--ade` is accepted for the sake of old start scripts: the web UI is always served.)"""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    flags = {"host": host, "port": port, "data": data, "secure": secure, "debug": debug}
+    settings = with_password(load(os.environ, flags))
+    logging.basicConfig(level="DEBUG" if settings.debug else settings.log_level.upper(), format=LOG_FORMAT)
+    logging.getLogger("uvicorn.error").setLevel("DEBUG" if settings.debug else "WARNING")
+    with ports.listening(settings.host, settings.port) as at, installation.owned(settings):
+        opened = open_database(settings)
+        has_keys = opened.db.now(auth_store.has_keys)
+        if problem := settings.bind_problem(has_keys):
+            raise ConfigError(problem)
+        made = create_app(settings, opened)
+        _banner(settings, made, at, has_keys)
+        _run(settings, made, at)
+
+
+def _run(settings: Settings, made: Starlette, at: socket.socket) -> None:
+    config = uvicorn.Config(
+        made,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=settings.debug,
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    uvicorn.Server(config).run(sockets=[at])
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Asked to stop: nothing went wrong. While the server works, uvicorn drains it before this is reached."""
+    sys.exit(0)
+
+
+def _banner(settings: Settings, made: Starlette, at: socket.socket, has_keys: bool) -> None:
+    """What whoever started the server needs to know; never a secret."""
+    host, port = at.getsockname()[:2]
+    lines = [
+        f"Holdfast {__version__} listens on http://{f'[{host}]' if ':' in host else host}:{port}",
+        f"  data    {_data(settings)}",
+        f"  model   {_model(made)}",
+        f"  access  {_access(settings, has_keys)}",
+        *(f"  warning: {warning}" for warning in settings.warnings),
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _data(settings: Settings) -> str:
+    if settings.pg_uri:
+        return f"PostgreSQL, schema {settings.pg_schema}; files in {settings.data}"
+    return f"{settings.sqlite_path} (SQLite)"
+
+
+def _model(made: Starlette) -> str:
+    default: str = made.state.models.default
+    if default != DEMO:
+        return f"{default} (another: HOLDFAST_DEFAULT_MODEL=provider/name)"
+    return f"{DEMO}, which only shows that things work. Set OPENAI_API_KEY, ANTHROPIC_API_KEY, OLLAMA_BASE_URL, …"
+
+
+def _access(settings: Settings, has_keys: bool) -> str:
+    if settings.auth_on(has_keys):
+        place = settings.origins.get("password", "")
+        if place.startswith("generated"):
+            return f"every caller needs the password ({place}) or an API key"
+        return "every caller needs the password or an API key" if settings.password else "every caller needs an API key"
+    if not settings.is_loopback:
+        return "OPEN to everyone who reaches the port, as LETTA_SERVER_SECURE=false says"
+    if settings.password:
+        return "open to this machine; the password is not asked for, as LETTA_SERVER_SECURE=false says"
+    return "open to this machine only (LETTA_SERVER_PASSWORD=… asks for a password)"

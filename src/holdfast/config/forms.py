@@ -1,0 +1,83 @@
+"""How the text of a variable becomes a value."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[T_co]):
+    """How the text of a variable becomes a value, and what to tell whoever wrote something else."""
+
+    parse: Callable[[str], T_co]
+    expected: str
+
+
+def _flag(text: str) -> bool:
+    known = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    return known[text.lower()]
+
+
+def whole(lowest: int, highest: int) -> Form[int]:
+    def parse(text: str) -> int:
+        number = int(text)
+        if not lowest <= number <= highest:
+            raise ValueError
+        return number
+
+    return Form(parse, f"a whole number from {lowest} to {highest}")
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
+def words(text: str) -> tuple[str, ...]:
+    """`a,b`, or a JSON list as the retired server wanted it."""
+    items: list[object] = json.loads(text) if text.startswith("[") else list[object](text.split(","))
+    return tuple(word for word in (str(item).strip().rstrip("/") for item in items) if word)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = words(text)
+    if not all(origin in ("*", "null") or "://" in origin for origin in origins):
+        raise ValueError
+    return origins
+
+
+def _uri(text: str) -> str:
+    """Any spelling of a PostgreSQL URI; `ssl=` is asyncpg's word for libpq's `sslmode=`."""
+    if not re.match(r"postgres(ql)?(\+\w+)?://", text):
+        raise ValueError
+    return re.sub(r"([?&])ssl=", r"\1sslmode=", text)
+
+
+def _schema(text: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", text):
+        raise ValueError
+    return text
+
+
+def _level(text: str) -> str:
+    return {"critical": "error", "warn": "warning"}.get(text.lower()) or LEVELS[LEVELS.index(text.lower())]
+
+
+LEVELS = ("debug", "info", "warning", "error")
+TEXT = Form(str, "text")
+FLAG = Form(_flag, "true or false")
+SECONDS = Form(_seconds, "a number of seconds above 0")
+PORT = whole(1, 65535)
+WORDS = Form(words, "names separated by commas")
+ORIGINS = Form(_origins, "origins such as https://app.example.com, separated by commas, or *")
+DIRECTORY = Form(Path, "a directory")
+POSTGRES = Form(_uri, "postgresql://user:password@host:port/database")
+SCHEMA = Form(_schema, "a lower-case name of letters, digits and _")
+LEVEL = Form(_level, "debug, info, warning or error")

@@ -1,0 +1,267 @@
+"""The settings, one field each: name, variables, form, default and meaning are written here once."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from holdfast.config.forms import (
+    DIRECTORY,
+    FLAG,
+    LEVEL,
+    ORIGINS,
+    PORT,
+    POSTGRES,
+    SCHEMA,
+    SECONDS,
+    TEXT,
+    WORDS,
+    Form,
+    whole,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table that `Settings` is: what `config explain` and the documentation show."""
+
+    name: str
+    variables: tuple[str, ...]
+    form: Form[Any]
+    default: Any
+    about: str
+    secret: bool
+    idle: str
+    """Why the setting has no effect, when it is accepted without one."""
+
+
+def env(
+    form: Form[Any], *variables: str, about: str, secret: bool = False, idle: str = ""
+) -> dict[str, tuple[Form[Any], tuple[str, ...], str, bool, str]]:
+    """What a field's metadata holds; `HOLDFAST_<NAME>` always comes first among its variables."""
+    return {"setting": (form, variables, about, secret, idle)}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of the server."""
+
+    host: str = field(
+        default="127.0.0.1",
+        metadata=env(
+            TEXT, "LETTA_SERVER_HOST", about="The address to listen on; other than loopback needs a credential."
+        ),
+    )
+    port: int = field(default=8283, metadata=env(PORT, "LETTA_SERVER_PORT", about="The port to listen on."))
+    data: Path = field(
+        default=Path("~/.holdfast"),
+        metadata=env(
+            DIRECTORY,
+            *("HOLDFAST_DATA_DIR", "LETTA_DATA_DIR", "LETTA_DIR"),
+            about="Where the SQLite database, generated secrets and snapshots are kept.",
+        ),
+    )
+    pg_uri: str | None = field(
+        default=None,
+        repr=False,
+        metadata=env(
+            POSTGRES,
+            "LETTA_PG_URI",
+            about="The PostgreSQL database; without it the server keeps an SQLite file.",
+            secret=True,
+        ),
+    )
+    pg_schema: str = field(
+        default="holdfast",
+        metadata=env(
+            SCHEMA,
+            "LETTA_PG_SCHEMA",
+            about="The schema in PostgreSQL that holds the tables.",
+        ),
+    )
+    pg_pool_size: int = field(
+        default=8, metadata=env(whole(1, 200), "LETTA_PG_POOL_SIZE", about="Connections to PostgreSQL, at most.")
+    )
+    redis_host: str | None = field(
+        default=None,
+        metadata=env(TEXT, "LETTA_REDIS_HOST", about="Redis.", idle="this version keeps everything in the database"),
+    )
+    redis_port: int = field(
+        default=6379,
+        metadata=env(PORT, "LETTA_REDIS_PORT", about="Its port.", idle="this version keeps everything in the database"),
+    )
+    secure: bool | None = field(
+        default=None,
+        metadata=env(
+            FLAG,
+            *("LETTA_SERVER_SECURE", "SECURE"),
+            about="true: every caller needs a credential; false: none does, on purpose; unset: as the credentials say.",
+        ),
+    )
+    password: str | None = field(
+        default=None,
+        repr=False,
+        metadata=env(
+            TEXT,
+            *("LETTA_SERVER_PASSWORD", "LETTA_SERVER_PASS"),
+            about="The password of the server; setting it turns authentication on.",
+            secret=True,
+        ),
+    )
+    encryption_key: str | None = field(
+        default=None,
+        repr=False,
+        metadata=env(
+            TEXT,
+            "LETTA_ENCRYPTION_KEY",
+            about="Encrypts stored secrets; generated into the data directory when not set (SQLite).",
+            secret=True,
+        ),
+    )
+    cors_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=env(
+            ORIGINS,
+            *("LETTA_SERVER_CORS_ORIGINS", "LETTA_ACCEPTABLE_ORIGINS", "ACCEPTABLE_ORIGINS"),
+            about="Web pages of these origins may call the API.",
+        ),
+    )
+    allowed_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata=env(
+            WORDS,
+            "LETTA_ALLOWED_HOSTS",
+            about="Host names under which an open server may be called, besides those of the loopback.",
+        ),
+    )
+    default_model: str | None = field(
+        default=None,
+        metadata=env(
+            TEXT,
+            *("LETTA_DEFAULT_LLM_HANDLE", "LETTA_DEFAULT_MODEL"),
+            about="The model (provider/name) of agents that name none; else the first working provider's.",
+        ),
+    )
+    default_embedding: str | None = field(
+        default=None,
+        metadata=env(
+            TEXT,
+            *("LETTA_DEFAULT_EMBEDDING_HANDLE", "LETTA_DEFAULT_EMBEDDING"),
+            about="The embedding model (provider/name) of agents and archives that name none.",
+        ),
+    )
+    max_context_window: int = field(
+        default=128_000,
+        metadata=env(
+            whole(1_000, 10_000_000),
+            *("LETTA_GLOBAL_MAX_CONTEXT_WINDOW_LIMIT", "GLOBAL_MAX_CONTEXT_WINDOW_LIMIT"),
+            about="The context window of agents that set none is at most this many tokens.",
+        ),
+    )
+    keepalive_seconds: float = field(
+        default=20.0,
+        metadata=env(SECONDS, "LETTA_KEEPALIVE_INTERVAL", about="A silent stream sends a ping this often."),
+    )
+    llm_timeout_seconds: float = field(
+        default=600.0,
+        metadata=env(
+            SECONDS,
+            *("LETTA_LLM_REQUEST_TIMEOUT_SECONDS", "LLM_REQUEST_TIMEOUT_SECONDS"),
+            about="How long a model may be silent before the call fails.",
+        ),
+    )
+    tool_timeout_seconds: float = field(
+        default=180.0,
+        metadata=env(
+            SECONDS,
+            *("LETTA_TOOL_SANDBOX_TIMEOUT", "TOOL_SANDBOX_TIMEOUT"),
+            about="How long one call of a custom tool may take.",
+        ),
+    )
+    mcp_timeout_seconds: float = field(
+        default=60.0,
+        metadata=env(
+            SECONDS,
+            *("LETTA_MCP_EXECUTE_TOOL_TIMEOUT", "MCP_EXECUTE_TOOL_TIMEOUT"),
+            about="How long one call of an MCP tool may take.",
+        ),
+    )
+    max_body_mb: int = field(
+        default=64, metadata=env(whole(1, 4096), "LETTA_MAX_BODY_MB", about="The largest request body, in megabytes.")
+    )
+    no_default_actor: bool = field(
+        default=False,
+        metadata=env(
+            FLAG,
+            *("LETTA_NO_DEFAULT_ACTOR", "NO_DEFAULT_ACTOR"),
+            about="true: a request that names no user is refused instead of acting as the default user.",
+        ),
+    )
+    drain_seconds: int = field(
+        default=30, metadata=env(whole(0, 3600), about="After SIGTERM, requests at work may take this long to end.")
+    )
+    log_level: str = field(
+        default="info",
+        metadata=env(
+            LEVEL,
+            *("LETTA_SERVER_LOG_LEVEL", "LETTA_LOG_LEVEL"),
+            about="How much is logged.",
+        ),
+    )
+    debug: bool = field(
+        default=False, metadata=env(FLAG, "LETTA_DEBUG", about="Log every request and more detail of what happens.")
+    )
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The environment without blanks and comments: where providers and tools find their keys."""
+    origins: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Where each value came from: a flag, a variable, `default`, or a file."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def sqlite_path(self) -> Path:
+        return self.data / "holdfast.db"
+
+    @property
+    def key_path(self) -> Path:
+        """Where the encryption key is kept when none is given."""
+        return self.data / "encryption.key"
+
+    @property
+    def password_path(self) -> Path:
+        return self.data / "password"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Does only this machine reach the server?"""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost" or self.host.endswith(".localhost")
+
+    def auth_on(self, has_keys: bool) -> bool:
+        """Must every caller show a credential?"""
+        if self.secure is not None:
+            return self.secure
+        return self.password is not None or (has_keys and not self.is_loopback)
+
+    def bind_problem(self, has_keys: bool) -> str | None:
+        """Why the server must not listen where it is told to, with the lines that settle it."""
+        if self.is_loopback or self.secure is not None or self.password is not None or has_keys:
+            return None
+        return (
+            f"Not listening on {self.host}:{self.port} without a credential: whoever reaches it could read every agent "
+            "and run tools. Add one of these lines to the environment:\n"
+            "    LETTA_SERVER_PASSWORD=<a long secret>   (callers send it as `Authorization: Bearer …`)\n"
+            f"    LETTA_SERVER_SECURE=true                (a password is generated into {self.password_path})\n"
+            "    LETTA_SERVER_SECURE=false               (open on purpose, to everyone who reaches the port)\n"
+            "or create an API key (`holdfast keys create`), or listen on this machine only (HOLDFAST_HOST=127.0.0.1)."
+        )
+
+
+def _row(made: Any) -> Setting:
+    form, variables, about, secret, idle = made.metadata["setting"]
+    return Setting(made.name, (f"HOLDFAST_{made.name.upper()}", *variables), form, made.default, about, secret, idle)
+
+
+SETTINGS: tuple[Setting, ...] = tuple(_row(made) for made in fields(Settings) if "setting" in made.metadata)

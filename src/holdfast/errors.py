@@ -1,0 +1,107 @@
+"""What can go wrong, by meaning; each class knows its HTTP status, and one place renders them all."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class AppError(Exception):
+    """Something the caller can be told: `detail` names the thing, the value and the way out."""
+
+    status: ClassVar[int] = 500
+    retry: ClassVar[bool | None] = None
+    """What `x-should-retry` says to the SDK; None leaves its own rules in force."""
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+
+    def body(self) -> Mapping[str, Any]:
+        return {"detail": self.detail, **self.extra}
+
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry is None else {"x-should-retry": str(self.retry).lower()}
+
+
+class BadRequest(AppError):
+    status = 400
+
+
+class Unauthorized(AppError):
+    status = 401
+
+    def headers(self) -> dict[str, str]:
+        return {**super().headers(), "WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(AppError):
+    status = 403
+
+
+class NotFound(AppError):
+    status = 404
+
+
+class NotAllowed(AppError):
+    status = 405
+
+
+class Conflict(AppError):
+    status = 409
+
+
+class Busy(Conflict):
+    """Another turn holds the thread; a blind repeat would only queue behind it again."""
+
+    retry = False
+
+
+class Gone(AppError):
+    status = 410
+
+
+class TooLarge(AppError):
+    status = 413
+
+
+class UnsupportedType(AppError):
+    status = 415
+
+
+class Invalid(AppError):
+    """The request is well-formed JSON of the wrong shape."""
+
+    status = 422
+
+
+class TooMany(AppError):
+    status = 429
+
+
+class Unavailable(AppError):
+    status = 503
+
+
+class ModelError(AppError):
+    """A model provider failed; rendered in the envelope that the SDK knows (CONTRACT §1.5)."""
+
+    retry = False
+
+    def __init__(self, code: str, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.explanation = detail
+
+    @property
+    def http_status(self) -> int:
+        return {
+            "llm_bad_request": 400,
+            "llm_authentication": 401,
+            "llm_insufficient_credits": 402,
+            "bedrock_permission_denied": 403,
+            "llm_rate_limit": 429,
+            "llm_timeout": 504,
+        }.get(self.code, 500)
+
+    def body(self) -> Mapping[str, Any]:
+        return {"error": {"type": self.code, "message": self.detail, "detail": self.explanation}}

@@ -1,0 +1,69 @@
+"""Rendering of everything that can go wrong into answers: one place, no traceback on the wire."""
+
+import logging
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from holdfast.errors import AppError, ModelError
+from holdfast.kit.ids import new_id
+from holdfast.kit.reply import reply
+
+log = logging.getLogger("holdfast")
+
+
+async def on_app_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)
+    status = error.http_status if isinstance(error, ModelError) else error.status
+    return reply(error.body(), status, error.headers())
+
+
+async def on_validation_error(request: Request, error: Exception) -> Response:
+    """422 with one readable sentence per fault, as a string: that is what V1's clients print."""
+    assert isinstance(error, RequestValidationError)
+    faults: list[Any] = list(error.errors())
+    body: dict[str, Any] = {"trace_id": _trace_id(request), "detail": "; ".join(_sentence(f) for f in faults[:20])}
+    examples = [e for f in faults for e in _examples(f)]
+    if examples:
+        body["examples"] = examples
+    return reply(body, 422)
+
+
+async def on_http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return reply({"detail": str(error.detail)}, error.status_code, dict(error.headers or {}))
+
+
+async def on_bug(request: Request, error: Exception) -> Response:
+    """A fault of ours: the log has the traceback, the answer has the id to find it by."""
+    trace_id = _trace_id(request)
+    log.error("%s %s failed [%s]", request.method, request.url.path, trace_id, exc_info=error)
+    detail = f"Holdfast made a mistake ({type(error).__name__}); the server's log has the details under {trace_id}."
+    return reply({"detail": detail, "trace_id": trace_id}, 500, {"x-should-retry": "false"})
+
+
+def _trace_id(request: Request) -> str:
+    return request.headers.get("x-api-request-log-id") or new_id("trace")
+
+
+def _sentence(fault: dict[str, Any]) -> str:
+    """`body.limit: Input should be a valid integer, got 'x'`"""
+    where = ".".join(str(part) for part in fault["loc"])
+    got = "" if fault["type"] == "missing" else f", got {_short(fault.get('input'))}"
+    return f"{where}: {fault['msg']}{got}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def _examples(fault: dict[str, Any]) -> list[str]:
+    """A path id that does not look like one is answered with one that does."""
+    pattern = (fault.get("ctx") or {}).get("pattern", "")
+    if fault["loc"][0] != "path" or not isinstance(pattern, str) or not pattern.startswith("^"):
+        return []
+    return [f"{pattern[1:].split('-[')[0]}-123e4567-e89b-42d3-8456-426614174000"]

@@ -1,0 +1,150 @@
+"""Which providers there are, how each is configured, and what its models can do: the data is in `rows.py`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from holdfast.llm.model import ModelCard
+from holdfast.llm.row import Known, Row
+from holdfast.llm.rows import ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A provider that can be used: from the environment, or stored by a user."""
+
+    name: str
+    provider_type: str
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    timeout: float | None = None
+    category: str = "base"
+
+
+_BY_NAME = {name: row for row in ROWS for name in (row.type, *row.aliases)}
+
+DEMO = ModelCard(
+    provider="holdfast",
+    provider_type="holdfast",
+    name="demo",
+    endpoint="",
+    context_window=32_000,
+    parallel_tools=False,
+    display_name="Demo (no model configured)",
+)
+
+_ALIASES = {
+    "claude-sonnet-4.5": "claude-sonnet-4-5",
+    "claude-haiku-4.5": "claude-haiku-4-5",
+    "claude-opus-4.5": "claude-opus-4-5",
+}
+
+_PREFIXES = (
+    (("gpt-", "chatgpt-", "o1", "o3", "o4", "text-embedding-3", "text-embedding-ada"), "openai"),
+    (("claude-",), "anthropic"),
+    (("gemini-", "text-embedding-004"), "google_ai"),
+    (("grok-",), "xai"),
+    (("deepseek-",), "deepseek"),
+    (("mistral-", "ministral-", "magistral-", "codestral-", "devstral-", "pixtral-"), "mistral"),
+    (("glm-",), "zai"),
+    (("kimi-", "moonshot-"), "moonshot"),
+    (("minimax-",), "minimax"),
+)
+
+_IMAGE_WORDS = re.compile(
+    r"gpt-4o|gpt-4\.1|gpt-5|claude|gemini|gemma-?3|pixtral|llava|vision|-vl\b|-vl-|vl:|llama-?4", re.IGNORECASE
+)
+_REASONING_WORDS = re.compile(
+    r"^(o[134](-|$)|gpt-5|gpt-oss)|/(o[134](-|$)|gpt-5|gpt-oss)|deepseek-r|reason|think", re.IGNORECASE
+)
+_NOT_CHAT = re.compile(
+    r"embed|whisper|tts|dall-e|moderation|transcribe|realtime|audio|gpt-image|sora|babbage|davinci|rerank|bge-|minilm|imagen|guard",
+    re.IGNORECASE,
+)
+
+
+def guess(bare: str) -> str | None:
+    """The handle that a model name without a provider most likely means."""
+    name = _ALIASES.get(bare.lower(), bare)
+    for prefixes, provider in _PREFIXES:
+        if name.lower().startswith(prefixes):
+            return f"{provider}/{name}"
+    return None
+
+
+def is_chat(model_id: str) -> bool:
+    """Whether an entry of a provider's list is a language model, by its name."""
+    return _NOT_CHAT.search(model_id) is None
+
+
+def card_of(row: Row, place: Configured, name: str, facts: Mapping[str, Any] | None = None) -> ModelCard:
+    """What is known of a model: from the catalog, else from the provider's own list, else guessed from its name."""
+    known = row.known(name) or Known(
+        name, row.window, images=bool(_IMAGE_WORDS.search(name)), reasoning=bool(_REASONING_WORDS.search(name))
+    )
+    return ModelCard(
+        provider=place.name,
+        provider_type=row.type,
+        name=name,
+        endpoint=place.base_url,
+        context_window=window_of(facts or {}) or known.window,
+        max_output_tokens=known.output,
+        tools=known.tools,
+        parallel_tools=known.tools and row.dialect.parallel_tool_calls,
+        images=known.images,
+        reasoning=known.reasoning,
+    )
+
+
+def window_of(facts: Mapping[str, Any]) -> int | None:
+    """The context window in a provider's list entry, under the names that the various servers give it."""
+    meta = facts.get("meta")
+    for name in ("context_length", "max_model_len", "context_window", "max_context_length", "loaded_context_length"):
+        value = facts.get(name)
+        if isinstance(value, int) and value > 0:
+            return value
+    served = meta.get("n_ctx") if isinstance(meta, dict) else None  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType] -- decoded JSON
+    return served if isinstance(served, int) and served > 0 else None
+
+
+def configured(environment: Mapping[str, str]) -> list[Configured]:
+    """The providers that the environment sets up, in the order in which one of them becomes the default."""
+    found = (_from_environment(row, environment) for row in ROWS if row.spoken)
+    return [place for place in found if place is not None]
+
+
+def _from_environment(row: Row, environment: Mapping[str, str]) -> Configured | None:
+    def value(name: str | None) -> str | None:
+        return (environment.get(name) or "").strip() or None if name else None
+
+    key = value(row.key_env)
+    url = next((found for name in row.url_env if (found := value(name))), None)
+    if (row.needs_both or row.local) and url is None:
+        return None
+    if url is None and row.url is None:
+        return None
+    address = base_url(row, url or row.url or "")
+    keyless = row.local or (url is not None and address != row.url and not row.needs_both)
+    if key is None and not keyless:
+        return None
+    return Configured(value(row.name_env) or row.type, row.type, address, key)
+
+
+def base_url(row: Row, address: str) -> str:
+    """The address under which `/chat/completions` is found, however it was written."""
+    url = address.strip().rstrip("/")
+    if "://" not in url:
+        url = f"http://{url}"
+    url = url.removesuffix("/chat/completions").rstrip("/")
+    scheme, _, rest = url.partition("://")
+    _, _, path = rest.partition("/")
+    if row.local:
+        url = url.removesuffix("/api").rstrip("/")
+        return url if re.search(r"/v\d+$", url) else url + row.version
+    return url if path else f"{scheme}://{rest}{row.version}"
+
+
+def row_of(provider_type: str) -> Row | None:
+    """The row of a provider's type, or of another name that handles give it."""
+    return _BY_NAME.get(provider_type)

@@ -1,0 +1,182 @@
+"""The HTTP client of the model layer: post and stream, with one timeout, retries and errors that say what to do."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from holdfast.errors import ModelError
+from holdfast.llm import failures
+from holdfast.llm.failures import Retryable, Target
+
+if TYPE_CHECKING:
+    import httpx2
+
+CONNECT_SECONDS = 10.0
+ATTEMPTS = 3
+LONGEST_WAIT = 30.0
+"""A provider that asks for a longer pause gets no second attempt: the user should hear of it instead."""
+DRAIN_SECONDS = 0.25
+LONGEST = 32 * 1024 * 1024
+DONE = b"[DONE]"
+
+
+class Client:
+    """Connections to model servers, pooled; made on first use, so that an unused HTTP stack is never loaded."""
+
+    def __init__(self, *, backoff: float = 0.5) -> None:
+        self._backoff = backoff
+        self._http: httpx2.AsyncClient | None = None
+
+    async def post(self, target: Target, path: str, body: bytes, *, attempts: int = ATTEMPTS) -> bytes:
+        """Send a request (GET when the body is empty) and give back the whole answer."""
+        for attempt in range(1, attempts + 1):
+            try:
+                async with self._exchange(target, path, body) as response:
+                    return await response.aread()
+            except Retryable as failure:
+                await self._pause(failure, attempt, attempts)
+        raise AssertionError("a pause after the last attempt raises")
+
+    async def stream(self, target: Target, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
+        """Send a request and yield the data of each server-sent event; an answer that is plain JSON is one item.
+
+        Closing the generator closes the connection, which makes the server stop generating.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            passed_on = False
+            try:
+                async with self._exchange(target, path, body) as response, aclosing(_events(response)) as events:
+                    async for data in events:
+                        passed_on = True
+                        yield data
+                return
+            except Retryable as failure:
+                if passed_on:
+                    raise failures.broken(target, failure.error.explanation) from failure
+                await self._pause(failure, attempt, ATTEMPTS)
+            except ModelError as error:
+                if passed_on:
+                    raise failures.broken(target, error.explanation) from error
+                raise
+
+    async def close(self) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    @asynccontextmanager
+    async def _exchange(self, target: Target, path: str, body: bytes) -> AsyncGenerator["httpx2.Response"]:
+        """One attempt: the response of a successful status, closed at the end; every failure as an error of ours."""
+        import httpx2
+
+        response: httpx2.Response | None = None
+        try:
+            response = await self._send(target, path, body)
+            if response.status_code >= 300:
+                raise _refusal(target, response, await response.aread())
+            yield response
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+            raise Retryable(failures.unreachable(target, str(error))) from error
+        except httpx2.TimeoutException as error:
+            raise failures.silent(target, type(error).__name__) from error
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+            raise failures.unusable(target, f"has an address that is no URL: {error}") from error
+        except httpx2.TransportError as error:
+            raise Retryable(failures.lost(target, str(error) or type(error).__name__)) from error
+        except httpx2.DecodingError as error:
+            raise failures.unusable(target, "sent an answer that cannot be unpacked") from error
+        finally:
+            if response is not None:
+                await response.aclose()
+
+    async def _send(self, target: Target, path: str, body: bytes) -> "httpx2.Response":
+        import httpx2
+
+        if self._http is None:
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=55)
+            self._http = httpx2.AsyncClient(limits=limits)
+        headers = {"accept-encoding": "identity", "content-type": "application/json", **target.headers}
+        read = target.timeout
+        times = {"connect": min(CONNECT_SECONDS, read), "read": read, "write": read, "pool": CONNECT_SECONDS}
+        request = httpx2.Request(
+            "POST" if body else "GET",
+            target.base_url + path,
+            headers=headers,
+            content=body or None,
+            extensions={"timeout": times},
+        )
+        return await self._http.send(request, stream=True)
+
+    async def _pause(self, failure: Retryable, attempt: int, attempts: int) -> None:
+        """Wait before the next attempt, or raise when there is none."""
+        wait = failure.wait
+        if attempt == attempts or (wait is not None and wait > LONGEST_WAIT):
+            raise failure.error from failure
+        jitter = 1 + random.random()  # noqa: S311 -- spreads retries, protects nothing
+        await asyncio.sleep(self._backoff * 2 ** (attempt - 1) * jitter if wait is None else wait)
+
+
+def _refusal(target: Target, response: "httpx2.Response", body: bytes) -> ModelError | Retryable:
+    status = response.status_code
+    error = failures.refused(target, status, body)
+    hopeless = error.code in ("llm_insufficient_credits", "llm_bad_request")
+    if hopeless or not (status in (408, 429) or status >= 500):
+        return error
+    return Retryable(error, _seconds(response.headers.get("retry-after")))
+
+
+def _seconds(text: str | None) -> float | None:
+    """How long `Retry-After` asks to wait; a date counts as unknown."""
+    try:
+        return max(0.0, float(text)) if text else None
+    except ValueError:
+        return None
+
+
+async def _events(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
+    """The data of each event, found line by line; all of a body that is no event stream as one item."""
+    encoded = "content-encoding" in response.headers
+    pending = b""
+    plain: bool | None = None
+    async with aclosing(response.aiter_bytes() if encoded else response.aiter_raw()) as chunks:
+        async for chunk in chunks:
+            pending = pending + chunk if pending else chunk
+            plain = _is_plain(pending) if plain is None else plain
+            if plain is not False or b"\n" not in chunk:
+                _check_length(pending)
+                continue
+            *lines, pending = pending.split(b"\n")
+            for line in lines:
+                if line.startswith(b"data:"):
+                    yield line[5:].strip()
+            if DONE in chunk and any(line.endswith((DONE, DONE + b"\r")) for line in lines):
+                await _drain(chunks)
+                return
+    rest = pending.strip()
+    if plain and rest:
+        yield rest
+    elif rest.startswith(b"data:"):
+        yield rest[5:].strip()
+
+
+def _is_plain(start: bytes) -> bool | None:
+    """Whether a body is JSON or a page rather than events; None until its first character is known."""
+    first = start.lstrip()[:1]
+    return first in b"{[<" if first else None
+
+
+def _check_length(pending: bytes) -> None:
+    if len(pending) > LONGEST:
+        import httpx2
+
+        raise httpx2.DecodingError(f"more than {LONGEST} bytes without an end")
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read what follows the last event, so that the connection can be used again; some servers never end it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for _ in chunks:
+                pass

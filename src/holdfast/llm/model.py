@@ -1,0 +1,109 @@
+"""What the loop asks of a language model and what comes back, the same for every provider."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from holdfast.messages.model import Message
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model is and can do. Code asks the card, never the provider's name."""
+
+    provider: str
+    """The provider's name, which is the first half of the handle."""
+    provider_type: str
+    name: str
+    endpoint: str
+    context_window: int
+    max_output_tokens: int | None = None
+    tools: bool = True
+    parallel_tools: bool = True
+    images: bool = False
+    reasoning: bool = False
+    display_name: str | None = None
+
+    @property
+    def handle(self) -> str:
+        return f"{self.provider}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSchema:
+    """A tool as the model is told of it."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to a model. `messages` start with the system message and are always sendable (DESIGN, law 2)."""
+
+    model: str
+    messages: Sequence[Message]
+    tools: Sequence[ToolSchema] = ()
+    tool_choice: Literal["auto", "none", "required"] | str = "auto"
+    """A name other than these three forces that tool."""
+    temperature: float | None = None
+    max_tokens: int | None = None
+    parallel_tool_calls: bool = False
+    response_format: dict[str, Any] | None = None
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Further model settings of V1 by their names: reasoning_effort, verbosity, frequency_penalty, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    text: str
+    signature: str | None = None
+    redacted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A fragment of a call: the first one of an index carries id and name, all carry arguments to append."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    reason: FinishReason
+
+
+Delta = TextDelta | ReasoningDelta | ToolCallDelta | Usage | Finish
+
+
+class Provider(Protocol):
+    """A place that serves models. Failures are raised as `errors.ModelError`."""
+
+    def stream(self, call: Call) -> AsyncIterator[Delta]: ...
+    async def models(self) -> list[ModelCard]: ...
+    def preview(self, call: Call) -> dict[str, Any]:
+        """The request exactly as it would be sent."""
+        ...

@@ -1,0 +1,87 @@
+"""One provider of the catalog: how it is set up, how its server departs from the protocol, what its models can do."""
+
+from dataclasses import dataclass, field
+
+USUAL_WINDOW = 128_000
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a server departs from the plain chat-completions protocol."""
+
+    max_tokens: str = "max_tokens"
+    """The field that limits the answer's length."""
+    reasoning_effort: bool = False
+    verbosity: bool = False
+    thinking: bool = False
+    """Whether it takes Z.AI's `thinking` object."""
+    parallel_tool_calls: bool = True
+    fixed_temperature: bool = False
+    """Whether its reasoning models refuse a temperature and penalties."""
+    required: str = "required"
+    """Its word for "some tool must be called"."""
+    reasoning_back: str | None = None
+    """The field in which it wants its own reasoning sent back."""
+    short_ids: bool = False
+    """Whether ids of tool calls must be nine letters and digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A model that the catalog describes."""
+
+    name: str
+    window: int
+    output: int | None = None
+    images: bool = False
+    reasoning: bool = False
+    tools: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEmbedder:
+    name: str
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One provider."""
+
+    type: str
+    """V1's `provider_type`, which is also the first half of its handles."""
+    endpoint_type: str
+    """V1's `model_endpoint_type`."""
+    key_env: str | None = None
+    url_env: tuple[str, ...] = ()
+    url: str | None = None
+    """Where it is when nothing else is set; None: it is configured by its address."""
+    version: str = "/v1"
+    """The path of its API below an address that has none."""
+    needs_both: bool = False
+    """Whether both key and address must be set."""
+    recommended: str | None = None
+    models: tuple[Known, ...] = ()
+    embedders: tuple[KnownEmbedder, ...] = ()
+    window: int = USUAL_WINDOW
+    """The window assumed for a model that the catalog does not know."""
+    timeout: float = 300.0
+    local: bool = False
+    key_header: str = "authorization"
+    dialect: Dialect = field(default_factory=Dialect)
+    elsewhere: Dialect | None = None
+    """How a server at another address than `url` speaks, when the provider's own server has ways of its own."""
+    aliases: tuple[str, ...] = ()
+    """Further names of it in handles."""
+    name_env: str | None = None
+    """The variable that gives it another name in handles."""
+    spoken: bool = True
+    """Whether Holdfast speaks its protocol; handles of the others can be stored, but not used."""
+    missing: str = ""
+    """What a user of an unspoken provider can do."""
+
+    def dialect_at(self, address: str) -> Dialect:
+        return self.dialect if self.elsewhere is None or address == self.url else self.elsewhere
+
+    def known(self, name: str) -> Known | None:
+        return next((model for model in self.models if model.name == name), None)

@@ -1,0 +1,182 @@
+"""The table of messages: append in order, read a thread's window, page through history."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from holdfast.auth.model import Who
+from holdfast.kit.page import Page
+from holdfast.messages.filter import MessageFilter
+from holdfast.messages.model import Message, Role
+from holdfast.messages.threads import Thread
+from holdfast.messages.wire import roles_of
+from holdfast.store.table import Rows, Tx, Where, take_sequence
+
+rows = Rows(
+    "messages",
+    Message,
+    sa.Index("messages_by_thread", "organization_id", "thread_id", "sequence"),
+    sa.Index("messages_by_agent", "organization_id", "agent_id", "sequence"),
+    sa.Index("messages_by_run", "organization_id", "run_id", "sequence"),
+    sa.Index("messages_by_sequence", "organization_id", "sequence"),
+)
+c = rows.c
+
+
+def append(tx: Tx, messages: Sequence[Message]) -> None:
+    """Store messages in this order, after everything stored before."""
+    if not messages:
+        return
+    last = take_sequence(tx, "messages", len(messages))
+    for offset, message in enumerate(messages):
+        message.sequence = last - len(messages) + 1 + offset
+    rows.insert_many(tx, messages)
+
+
+def get(tx: Tx, who: Who, id: str) -> Message:
+    return rows.get(tx, who, id)
+
+
+def in_thread(thread: Thread) -> Where:
+    """The rows that are this thread's: its own, and its ancestors' up to where it left them."""
+    shared = [
+        sa.and_(c.thread_id == a.thread_id, c.sequence <= a.until, c.id != a.prompt_id) for a in thread.ancestors
+    ]
+    return sa.or_(c.thread_id == thread.id, *shared) if shared else c.thread_id == thread.id
+
+
+def in_own_threads() -> Where:
+    """The rows of agents' own threads, which have their agent's id."""
+    return c.thread_id == c.agent_id
+
+
+def of_agent(agent_id: str) -> Where:
+    return c.agent_id == agent_id
+
+
+def of_run(run_id: str) -> Where:
+    return c.run_id == run_id
+
+
+def of_step(step_id: str) -> Where:
+    return c.step_id == step_id
+
+
+def last_sequence(tx: Tx, who: Who, thread: Thread) -> int:
+    """How far a thread has come."""
+    query = sa.select(sa.func.max(c.sequence)).where(c.organization_id == who.organization_id, in_thread(thread))
+    return tx.execute(query).scalar() or 0
+
+
+def find_in(tx: Tx, who: Who, thread: Thread, id: str) -> Message | None:
+    """A message, if it is one of the thread's."""
+    return rows.first(tx, who, in_thread(thread), c.id == id)
+
+
+def matching(wanted: MessageFilter) -> list[Where]:
+    """The rows that a filter lets through; of types only the roles, the rest is the projection's."""
+    where: list[Where] = []
+    if wanted.group_id is not None:
+        where.append(c.group_id == wanted.group_id)
+    if not wanted.include_err:
+        where.append(c.is_err.is_not(True))
+    if wanted.include_return_message_types is not None:
+        where.append(c.role.in_(roles_of(wanted.include_return_message_types)))
+    return where
+
+
+def window(tx: Tx, who: Who, thread: Thread) -> list[Message]:
+    """What the model sees: the prompt, the summary, the chosen messages, then everything from the start on."""
+    heads = [thread.prompt_id, *filter(None, [thread.summary_id]), *(thread.window_ids or [])]
+    since = sa.and_(in_thread(thread), c.sequence >= thread.window_start)
+    found = rows.all(tx, who, sa.or_(c.id.in_(heads), since), order=[c.sequence])
+    by_id = {message.id: message for message in found}
+    chosen = [by_id[id] for id in dict.fromkeys(heads) if id in by_id]
+    front = {message.id for message in chosen}
+    return [*chosen, *(m for m in found if m.id not in front and m.sequence >= thread.window_start)]
+
+
+def window_ids(tx: Tx, who: Who, threads: Sequence[Thread]) -> dict[str, list[str]]:
+    """The ids of `window`, for many threads at once."""
+    plain = [t for t in threads if not t.ancestors]
+    tails: dict[str, list[str]] = {t.id: [] for t in plain}
+    if plain:
+        query = sa.select(c.thread_id, c.id).where(c.organization_id == who.organization_id, _from_start(plain))
+        for thread_id, id in tx.execute(query.order_by(c.sequence)):
+            tails[thread_id].append(id)
+    for thread in threads:
+        if thread.ancestors:
+            since = sa.and_(in_thread(thread), c.sequence >= thread.window_start)
+            query = sa.select(c.id).where(c.organization_id == who.organization_id, since).order_by(c.sequence)
+            tails[thread.id] = list(tx.execute(query).scalars())
+    return {t.id: _with_heads(t, tails[t.id]) for t in threads}
+
+
+def _from_start(threads: Sequence[Thread]) -> Where:
+    """One comparison for all threads whose window starts at the beginning, one each for the others."""
+    whole = [t.id for t in threads if t.window_start == 0]
+    later = [sa.and_(c.thread_id == t.id, c.sequence >= t.window_start) for t in threads if t.window_start > 0]
+    return sa.or_(c.thread_id.in_(whole), *later)
+
+
+def _with_heads(thread: Thread, tail: list[str]) -> list[str]:
+    heads = [thread.prompt_id, *filter(None, [thread.summary_id]), *(thread.window_ids or [])]
+    return list(dict.fromkeys([*heads, *tail]))
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which messages a keyword search looks at."""
+
+    agent_id: str
+    query: str = ""
+    roles: Sequence[Role] = ("user", "assistant")
+    start: datetime | None = None
+    end: datetime | None = None
+    limit: int = 5
+
+
+def search(tx: Tx, who: Who, wanted: Search) -> list[Message]:
+    """The newest messages of an agent that hold every word of the query."""
+    text = sa.func.lower(sa.cast(c.content, sa.Text))
+    where: list[Where] = [c.agent_id == wanted.agent_id, c.role.in_(list(wanted.roles))]
+    where += [text.contains(word, autoescape=True) for word in wanted.query.lower().split()]
+    if wanted.start is not None:
+        where.append(c.created_at >= wanted.start)
+    if wanted.end is not None:
+        where.append(c.created_at <= wanted.end)
+    return rows.all(tx, who, *where, order=[c.sequence.desc()], limit=wanted.limit)
+
+
+def page(tx: Tx, who: Who, page: Page, *where: Where, lenient: bool = False) -> list[Message]:
+    """One page by absolute position: `after` means newer and `before` older, whatever the order (CONTRACT §1.4)."""
+    for cursor, newer in ((page.after, True), (page.before, False)):
+        if cursor is None:
+            continue
+        at = rows.find(tx, who, cursor)
+        if at is None and not lenient:
+            raise rows.missing(cursor)
+        if at is not None:
+            where = (*where, c.sequence > at.sequence if newer else c.sequence < at.sequence)
+    order = c.sequence.desc() if page.newest_first else c.sequence.asc()
+    return rows.all(tx, who, *where, order=[order], limit=page.limit)
+
+
+def count(tx: Tx, who: Who, *where: Where) -> int:
+    return rows.count(tx, who, *where)
+
+
+def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
+    tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.agent_id == agent_id))
+
+
+def rewrite_text(tx: Tx, who: Who, id: str, content: list[Any]) -> None:
+    """Replace the content of one message: only the compiled prompt is ever rewritten."""
+    rows.update(tx, who, id, {"content": content})
+
+
+def many(tx: Tx, who: Who, ids: Iterable[str]) -> dict[str, Message]:
+    return rows.many(tx, who, ids)

@@ -1,0 +1,38 @@
+"""HTTP of models: which ones agents can run on, and which ones can embed."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query, Response
+
+from holdfast.agents.asked import Llms
+from holdfast.auth.caller import Caller
+from holdfast.kit.reply import reply
+from holdfast.kit.routes import Router
+from holdfast.llm import wire
+
+router = Router("models")
+
+
+@router.get("/models/", list[wire.Model])
+async def list_models(
+    who: Caller,
+    models: Llms,
+    provider_category: Annotated[list[Literal["base", "byok"]] | None, Query()] = None,
+    provider_name: str | None = None,
+    provider_type: str | None = None,
+) -> Response:
+    rows = [wire.model(card) for card in await models.list()]
+    return reply(
+        [
+            row
+            for row in rows
+            if (not provider_category or row["provider_category"] in provider_category)
+            and provider_name in (None, row["provider_name"])
+            and provider_type in (None, row["provider_type"])
+        ]
+    )
+
+
+@router.get("/models/embedding", list[wire.EmbeddingModel])
+async def list_embedding_models(who: Caller, models: Llms) -> Response:
+    return reply([wire.embedding_model(card) for card in models.embedding_cards()])

@@ -1,0 +1,135 @@
+"""The database as the rest of the server sees it: `await db.read(fn, …)` and `await db.write(fn, …)`.
+
+A unit of work is a synchronous function that gets a transaction first; it runs whole in one hop to a database
+thread. On SQLite one thread writes, so its queue is the write lock; on PostgreSQL the pool's threads do both.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from holdfast.errors import AppError, Conflict, Unavailable
+from holdfast.store.cipher import Cipher
+from holdfast.store.table import Tx
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+READERS = 4
+ATTEMPTS = 4
+TRANSIENT = {"40001", "40P01", "55P03"}
+"""PostgreSQL: serialization failure, deadlock, lock not available. The unit of work is simply run again."""
+
+
+class Database:
+    """Units of work on one engine."""
+
+    def __init__(self, engine: sa.Engine, cipher: Cipher, *, threads: int = READERS) -> None:
+        self.engine = engine
+        engine.dialect.holdfast_cipher = cipher  # pyright: ignore[reportAttributeAccessIssue] -- where EncryptedText finds it
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        readers = ThreadPoolExecutor(threads, "holdfast-read")
+        self._readers = readers
+        self._writers = ThreadPoolExecutor(1, "holdfast-write") if self.is_sqlite else readers
+        self._run: _Runner = _SqliteRunner(engine) if self.is_sqlite else _PostgresRunner(engine)
+
+    async def read(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._readers, lambda: self._guarded(False, lambda tx: fn(tx, *args, **kwargs))
+        )
+
+    async def write(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._writers, lambda: self._guarded(True, lambda tx: fn(tx, *args, **kwargs))
+        )
+
+    def now(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """A unit of work from synchronous code: start-up and the command line."""
+        return self._writers.submit(lambda: self._guarded(True, lambda tx: fn(tx, *args, **kwargs))).result()
+
+    def close(self) -> None:
+        self._readers.shutdown()
+        self._writers.shutdown()
+        self._run.close()
+        self.engine.dispose()
+
+    def _guarded(self, writing: bool, work: Callable[[Tx], R]) -> R:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._run(writing, work)
+            except sa.exc.DBAPIError as failed:
+                if attempt < ATTEMPTS and _passing(failed, writing):
+                    continue
+                raise _explained(failed) from failed
+        raise AssertionError("unreachable")
+
+
+class _Runner(Protocol):
+    def __call__(self, writing: bool, work: Callable[[Tx], R]) -> R: ...
+    def close(self) -> None: ...
+
+
+class _SqliteRunner:
+    """Each database thread keeps one connection; a writer takes the file's lock when it begins."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._own = threading.local()
+        self._open: list[sa.Connection] = []
+
+    def __call__(self, writing: bool, work: Callable[[Tx], R]) -> R:
+        connection = self._connection()
+        with connection.begin():
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+            return work(connection)
+
+    def _connection(self) -> sa.Connection:
+        connection: sa.Connection | None = getattr(self._own, "connection", None)
+        if connection is None or connection.closed or connection.invalidated:
+            connection = self._own.connection = self._engine.connect()
+            self._open.append(connection)
+        return connection
+
+    def close(self) -> None:
+        for connection in self._open:
+            connection.close()
+
+
+class _PostgresRunner:
+    """Reads run in autocommit, which saves two round trips; writes are one transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writing = engine
+
+    def __call__(self, writing: bool, work: Callable[[Tx], R]) -> R:
+        if writing:
+            with self._writing.begin() as tx:
+                return work(tx)
+        with self._reading.connect() as tx:
+            return work(tx)
+
+    def close(self) -> None:
+        pass
+
+
+def _passing(failed: sa.exc.DBAPIError, writing: bool) -> bool:
+    """May the same unit of work simply be run again?"""
+    return getattr(failed.orig, "sqlstate", None) in TRANSIENT or (failed.connection_invalidated and not writing)
+
+
+def _explained(failed: sa.exc.DBAPIError) -> AppError:
+    reason = str(failed.orig).strip().split("\n")[0]
+    if isinstance(failed, sa.exc.IntegrityError):
+        return Conflict(f"This would break a rule of the data: {reason}.")
+    if "disk is full" in reason or "No space left" in reason:
+        return Unavailable("The disk that holds the database is full; free some space, nothing was lost.")
+    if "readonly database" in reason:
+        return Unavailable("The database file is not writable; check its owner and the mount of its directory.")
+    if failed.connection_invalidated or isinstance(failed, sa.exc.OperationalError):
+        return Unavailable(f"The database did not answer: {reason}.")
+    return AppError(f"The database refused a statement: {reason}.")

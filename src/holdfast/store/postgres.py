@@ -1,0 +1,45 @@
+"""PostgreSQL ≥ 14 through psycopg 3; safe behind a transaction pooler (DESIGN §4)."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from holdfast.store.jsontext import from_json, to_json
+
+
+def engine(uri: str, schema: str, pool_size: int) -> sa.Engine:
+    url = sa.make_url(uri).set(drivername="postgresql+psycopg")
+    query = {name: value for name, value in url.query.items() if name not in _NOT_FOR_DRIVER}
+    return sa.create_engine(
+        url.set(query=query),
+        json_serializer=to_json,
+        json_deserializer=from_json,
+        connect_args={"prepare_threshold": None, "connect_timeout": 10},
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=False,
+        pool_recycle=1800,
+    ).execution_options(schema_translate_map={None: schema})
+
+
+_NOT_FOR_DRIVER = {"pgbouncer", "schema", "connection_limit", "pool_timeout", "supa"}
+"""Query parameters that other tools put into PostgreSQL URIs and libpq rejects."""
+
+
+def has_any(column: sa.ColumnElement[Any], values: list[str]) -> sa.ColumnElement[bool]:
+    return column.op("?|", is_comparison=True)(sa.cast(values, ARRAY(sa.Text)))
+
+
+def elements(column: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
+    return sa.func.jsonb_array_elements_text(column).table_valued("value")
+
+
+def take_sequence(tx: sa.Connection, name: str, count: int) -> int:
+    """Reserve `count` numbers; the last one. Taken late in the transaction, so that gaps and reordering stay rare."""
+    taken = sa.func.nextval(sa.literal(f"{_schema(tx)}.{name}_sequence"))
+    return tx.execute(sa.select(sa.func.max(taken)).select_from(sa.func.generate_series(1, count))).scalar_one()
+
+
+def _schema(tx: sa.Connection) -> str:
+    return str(tx.get_execution_options()["schema_translate_map"][None])

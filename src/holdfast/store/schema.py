@@ -1,0 +1,179 @@
+"""The state of the schema: made, brought up to date, or refused, whenever the server starts.
+
+An empty database gets all tables at once (a test proves that this equals migrating); Alembic is imported only when
+there is something to migrate.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy as sa
+
+from holdfast.errors import AppError
+from holdfast.kit.clock import now
+from holdfast.store.table import metadata
+
+HEAD = "0001"
+"""The revision that this code works with; the newest file in `migrations/versions`."""
+
+VERSION_TABLE = "holdfast_version"
+BACKUP_IS_RECENT = timedelta(hours=24)
+LOCK = 0x686F6C64
+"""The advisory lock (PostgreSQL) under which replicas that start together migrate one after the other."""
+
+sa.Sequence("messages_sequence", metadata=metadata)
+
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+"""Facts about this database as a whole: when it was last backed up."""
+
+
+class SchemaRefused(AppError):
+    """The server must not touch this database as it is; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `bring_up_to_date` found and did."""
+
+    before: str | None
+    after: str
+    snapshot: Path | None = None
+
+
+def revision(tx: sa.Connection) -> str | None:
+    """The revision of the schema; None when our tables are not there."""
+    if not sa.inspect(tx).has_table(VERSION_TABLE, schema=_schema(tx)):
+        return None
+    return tx.execute(sa.select(_version_table().c.version)).scalar_one_or_none()
+
+
+def bring_up_to_date(engine: sa.Engine, snapshot: Callable[[str], Path] | None, *, destructive_ok: bool) -> Report:
+    """Make or migrate the schema in one transaction; a kill in the middle leaves it as it was."""
+    with engine.connect() as tx:
+        before = _look(tx)
+    if before == HEAD:
+        return Report(before, HEAD)
+    kept = snapshot(before) if snapshot is not None and before is not None else None
+    with engine.begin() as tx:
+        _lock(tx)
+        if (seen := _look(tx)) is None:
+            _make_all(tx)
+        elif seen != HEAD:
+            _migrate(tx, seen, destructive_ok)
+    return Report(before, HEAD, kept)
+
+
+def pending(engine: sa.Engine) -> list[str]:
+    """What a start would migrate, oldest first, each with its first docstring line."""
+    with engine.connect() as tx:
+        before = _look(tx)
+    if before is None or before == HEAD:
+        return []
+    return [f"{script.__name__}: {(script.__doc__ or '').strip().splitlines()[0]}" for script in _scripts(before)]
+
+
+def note_backup(tx: sa.Connection) -> None:
+    """Remember that there is a backup, which lets a destructive migration run."""
+    tx.execute(installation.delete().where(installation.c.name == "last_backup_at"))
+    tx.execute(installation.insert().values(name="last_backup_at", value=now().isoformat()))
+
+
+def _look(tx: sa.Connection) -> str | None:
+    found = revision(tx)
+    if found is None:
+        _refuse_foreign(tx)
+    elif found > HEAD:
+        raise SchemaRefused(
+            f"This database has schema {found}, which is newer than {HEAD}, the newest that this version of Holdfast "
+            "knows. Start the version that wrote it, or restore the snapshot or backup from before the upgrade."
+        )
+    return found
+
+
+def _refuse_foreign(tx: sa.Connection) -> None:
+    """Tables of the same names that are not ours belong to somebody: name them, touch nothing."""
+    there = set(sa.inspect(tx).get_table_names(schema=_schema(tx)))
+    if "alembic_version" in there and {"agents", "organizations"} <= there:
+        raise SchemaRefused(
+            "This is a Letta V1 database. Nothing was changed in it. Give Holdfast a schema of its own "
+            "(HOLDFAST_PG_SCHEMA=holdfast) or another database; agents come over as files (.af)."
+        )
+    clash = sorted(there & {table.name for table in metadata.sorted_tables})
+    if clash:
+        raise SchemaRefused(
+            f"The database holds tables that are not Holdfast's under the same names: {', '.join(clash)}. Nothing was "
+            "changed. Set HOLDFAST_PG_SCHEMA to a schema of its own, or use another database."
+        )
+
+
+def _make_all(tx: sa.Connection) -> None:
+    metadata.create_all(tx, checkfirst=False)
+    table = _version_table()
+    table.create(tx)
+    tx.execute(table.insert().values(version=HEAD))
+
+
+def _migrate(tx: sa.Connection, before: str, destructive_ok: bool) -> None:
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+
+    scripts = _scripts(before)
+    _refuse_destructive(tx, scripts, destructive_ok)
+    context = MigrationContext.configure(tx, opts={"render_as_batch": True, "target_metadata": metadata})
+    for script in scripts:
+        with Operations.context(context):
+            script.upgrade()
+        tx.execute(_version_table().update().values(version=script.revision))
+
+
+def _refuse_destructive(tx: sa.Connection, scripts: Sequence[Any], destructive_ok: bool) -> None:
+    lossy = [script.revision for script in scripts if getattr(script, "destructive", False)]
+    if not lossy or destructive_ok or tx.dialect.name == "sqlite" or _has_recent_backup(tx):
+        return
+    raise SchemaRefused(
+        f"The schema change {', '.join(lossy)} removes or rewrites stored data and cannot be taken back. Run "
+        "`holdfast backup FILE` and start again within 24 hours, or run `holdfast migrate --yes`."
+    )
+
+
+def _has_recent_backup(tx: sa.Connection) -> bool:
+    if not sa.inspect(tx).has_table(installation.name, schema=_schema(tx)):
+        return False
+    stamp = sa.select(installation.c.value).where(installation.c.name == "last_backup_at")
+    value = tx.execute(stamp).scalar_one_or_none()
+    return value is not None and now() - datetime.fromisoformat(value) < BACKUP_IS_RECENT
+
+
+def _scripts(before: str) -> list[ModuleType]:
+    """The migrations after a revision, oldest first."""
+    from alembic.script import ScriptDirectory
+
+    directory = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    return [script.module for script in reversed(list(directory.iterate_revisions(HEAD, before)))]
+
+
+def _lock(tx: sa.Connection) -> None:
+    if tx.dialect.name == "sqlite":
+        tx.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    tx.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    schema = _schema(tx)
+    if schema is not None and not sa.inspect(tx).has_schema(schema):
+        tx.execute(sa.schema.CreateSchema(schema))
+
+
+def _schema(tx: sa.Connection) -> str | None:
+    return tx.get_execution_options().get("schema_translate_map", {}).get(None)
+
+
+def _version_table() -> sa.Table:
+    return sa.Table(VERSION_TABLE, sa.MetaData(), sa.Column("version", sa.String(32), primary_key=True))

@@ -1,0 +1,64 @@
+"""SQLite: one file, one writer thread, readers beside it (DESIGN §4)."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from holdfast.store.jsontext import from_json, to_json
+
+CACHE_KB = 4096
+BUSY_MS = 15_000
+
+
+def engine(path: Path) -> sa.Engine:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = sa.create_engine(
+        f"sqlite:///{path}",
+        json_serializer=to_json,
+        json_deserializer=from_json,
+        connect_args={"check_same_thread": False, "isolation_level": None, "cached_statements": 512},
+        poolclass=sa.NullPool,
+    )
+    sa.event.listen(made, "connect", _tune)
+    return made
+
+
+def _tune(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        f"busy_timeout={BUSY_MS}",
+        "foreign_keys=ON",
+        "mmap_size=0",
+        f"cache_size=-{CACHE_KB}",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(text: object) -> object:
+    """SQLite folds ASCII only; names and labels are in every script."""
+    return text.lower() if isinstance(text, str) else text
+
+
+def has_any(column: sa.ColumnElement[Any], values: list[str]) -> sa.ColumnElement[bool]:
+    each = sa.func.json_each(column).table_valued("value")
+    return sa.exists(sa.select(1).select_from(each).where(each.c.value.in_(values)))
+
+
+def elements(column: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
+    return sa.func.json_each(column).table_valued("value")
+
+
+def take_sequence(tx: sa.Connection, name: str, count: int) -> int:
+    """Reserve `count` numbers; the last one. The single writer makes this race-free."""
+    return tx.execute(_TAKE, {"name": name, "count": count}).scalar_one()
+
+
+_TAKE = sa.text(
+    "INSERT INTO sequences (name, value) VALUES (:name, :count) "
+    "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value"
+)

@@ -1,0 +1,202 @@
+"""The table of an entity, and what every store does with one: insert, get, update, delete, list, count.
+
+Every function takes `Who` and names its organization in the statement: there is no way around it here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Generic, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from holdfast.errors import NotFound
+from holdfast.kit.clock import now
+from holdfast.kit.entity import Entity
+from holdfast.kit.page import Page
+from holdfast.store import postgres, sqlite
+from holdfast.store.columns import Moment, column
+
+Tx = sa.Connection
+"""A transaction, as store functions see it."""
+
+Where = sa.ColumnElement[bool]
+
+metadata = sa.MetaData()
+
+E = TypeVar("E", bound=Entity)
+
+
+class Actor(Protocol):
+    """Who acts, as far as rows are concerned; `auth.model.Who` is the real one."""
+
+    @property
+    def organization_id(self) -> str: ...
+
+    @property
+    def user_id(self) -> str | None: ...
+
+
+class Rows(Generic[E]):
+    """The rows of one entity. Primary key: organization and id."""
+
+    def __init__(self, name: str, entity: type[E], *extras: sa.schema.SchemaItem, noun: str | None = None) -> None:
+        self.entity = entity
+        self.noun = noun or entity.__name__.lower()
+        columns = [made for made in (column(*f) for f in entity.model_fields.items()) if made is not None]
+        columns.sort(key=lambda c: (c.name != "organization_id", c.name != "id"))
+        columns[0].primary_key = True
+        self.table = sa.Table(name, metadata, *columns, *extras)
+        self.c = self.table.c
+
+    @cached_property
+    def _select(self) -> sa.Select[Any]:
+        return sa.select(self.table)
+
+    @cached_property
+    def _by_id(self) -> sa.Select[Any]:
+        return self._select.where(self.c.organization_id == sa.bindparam("org"), self.c.id == sa.bindparam("key"))
+
+    @cached_property
+    def _insert(self) -> sa.Insert:
+        return self.table.insert()
+
+    def load(self, row: sa.Row[Any]) -> E:
+        return self.entity.model_validate(row._asdict())
+
+    def values(self, entity: E) -> dict[str, Any]:
+        return {name: getattr(entity, name) for name in self.c.keys()}  # noqa: SIM118 -- a column collection iterates over columns
+
+    def insert(self, tx: Tx, entity: E) -> E:
+        tx.execute(self._insert, self.values(entity))
+        return entity
+
+    def insert_many(self, tx: Tx, entities: Sequence[E]) -> None:
+        if entities:
+            tx.execute(self._insert, [self.values(entity) for entity in entities])
+
+    def find(self, tx: Tx, who: Actor, id: str) -> E | None:
+        row = tx.execute(self._by_id, {"org": who.organization_id, "key": id}).one_or_none()
+        return None if row is None else self.load(row)
+
+    def get(self, tx: Tx, who: Actor, id: str) -> E:
+        found = self.find(tx, who, id)
+        if found is None:
+            raise self.missing(id)
+        return found
+
+    def missing(self, id: str) -> NotFound:
+        return NotFound(f"No {self.noun} with id {id}.")
+
+    def all(self, tx: Tx, who: Actor, *where: Where, order: Sequence[Any] = (), limit: int | None = None) -> list[E]:
+        query = self._select.where(self.c.organization_id == who.organization_id, *where).order_by(*order)
+        return [self.load(row) for row in tx.execute(query if limit is None else query.limit(limit))]
+
+    def first(self, tx: Tx, who: Actor, *where: Where, order: Sequence[Any] = ()) -> E | None:
+        found = self.all(tx, who, *where, order=order, limit=1)
+        return found[0] if found else None
+
+    def many(self, tx: Tx, who: Actor, ids: Iterable[str]) -> dict[str, E]:
+        wanted = list(dict.fromkeys(ids))
+        return {e.id: e for e in self.all(tx, who, self.c.id.in_(wanted))} if wanted else {}
+
+    def each(self, tx: Tx, who: Actor, ids: Iterable[str]) -> list[E]:
+        """The entities in the order asked for; the first unknown id is an error."""
+        wanted = list(dict.fromkeys(ids))
+        found = self.many(tx, who, wanted)
+        for id in wanted:
+            if id not in found:
+                raise self.missing(id)
+        return [found[id] for id in wanted]
+
+    def update(self, tx: Tx, who: Actor, id: str, values: Mapping[str, Any], *where: Where) -> E:
+        """Set columns and answer with the row as it is now; unknown ids are an error."""
+        row = tx.execute(
+            self.table.update()
+            .where(self.c.organization_id == who.organization_id, self.c.id == id, *where)
+            .values(**values, updated_at=now(), last_updated_by_id=who.user_id)
+            .returning(self.table)
+        ).one_or_none()
+        if row is None:
+            raise self.missing(id)
+        return self.load(row)
+
+    def delete(self, tx: Tx, who: Actor, id: str) -> None:
+        gone = tx.execute(self.table.delete().where(self.c.organization_id == who.organization_id, self.c.id == id))
+        if gone.rowcount == 0:
+            raise self.missing(id)
+
+    def count(self, tx: Tx, who: Actor, *where: Where) -> int:
+        query = sa.select(sa.func.count()).select_from(self.table)
+        return tx.execute(query.where(self.c.organization_id == who.organization_id, *where)).scalar_one()
+
+    def page(
+        self, tx: Tx, who: Actor, page: Page, *where: Where, sort: Any = None, lenient: bool = False
+    ) -> list[E]:
+        """One page by keyset on (sort key, id). Unknown cursors are an error unless the collection is lenient."""
+        key = _nulls_last(self.c.created_at if sort is None else sort, page)
+        query = self._select.where(self.c.organization_id == who.organization_id, *where)
+        for cursor, onwards in ((page.after, True), (page.before, False)):
+            if cursor is not None:
+                at = self._cursor(tx, who, cursor, key)
+                if at is None and not lenient:
+                    raise self.missing(cursor)
+                if at is not None:
+                    query = query.where(_beyond(sa.tuple_(key, self.c.id), at, onwards != page.newest_first))
+        backwards = page.before is not None and page.after is None
+        rows = [self.load(row) for row in tx.execute(_sorted(query, (key, self.c.id), page, backwards))]
+        return rows[::-1] if backwards else rows
+
+    def _cursor(self, tx: Tx, who: Actor, id: str, key: Any) -> sa.Tuple | None:
+        row = tx.execute(
+            sa.select(key, self.c.id).where(self.c.organization_id == who.organization_id, self.c.id == id)
+        ).one_or_none()
+        return None if row is None else sa.tuple_(sa.literal(row[0], key.type), sa.literal(row[1]))
+
+
+def _beyond(key: sa.Tuple, at: sa.Tuple, upwards: bool) -> Where:
+    return key > at if upwards else key < at
+
+
+def _sorted(query: sa.Select[Any], keys: Sequence[Any], page: Page, backwards: bool) -> sa.Select[Any]:
+    """`before` alone means the page that ends there, so it is read from its end."""
+    descending = page.newest_first != backwards
+    return query.order_by(*(k.desc() if descending else k.asc() for k in keys)).limit(page.limit)
+
+
+def _nulls_last(key: Any, page: Page) -> Any:
+    column = key if isinstance(key, sa.Column) else None
+    if column is None or not column.nullable or not isinstance(column.type, Moment):
+        return key
+    last = now().replace(year=1 if page.newest_first else 9998)
+    return sa.func.coalesce(key, sa.literal(last, Moment()), type_=Moment())
+
+
+def contains_any(tx: Tx, column: sa.ColumnElement[Any], values: Sequence[str]) -> Where:
+    """A JSON list holds at least one of the values."""
+    return _engine_of(tx).has_any(column, list(values))
+
+
+def contains_all(tx: Tx, column: sa.ColumnElement[Any], values: Sequence[str]) -> Where:
+    return sa.and_(sa.true(), *(contains_any(tx, column, [value]) for value in values))
+
+
+def elements_of(tx: Tx, column: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
+    """The elements of a JSON list as rows with one column, `value`."""
+    return _engine_of(tx).elements(column)
+
+
+def take_sequence(tx: Tx, name: str, count: int) -> int:
+    """Reserve `count` consecutive-enough numbers of a database-wide sequence; the last one."""
+    return _engine_of(tx).take_sequence(tx, name, count)
+
+
+def _engine_of(tx: Tx) -> Any:
+    return sqlite if tx.dialect.name == "sqlite" else postgres
+
+
+sequences = sa.Table(
+    "sequences",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,41 @@
+"""Running a call of a built-in tool: arguments checked, all or nothing, and every fault a readable answer."""
+
+from dataclasses import replace
+from typing import Any
+
+from holdfast.errors import AppError
+from holdfast.kit.reply import encode
+from holdfast.messages.model import ToolCallPart, ToolReturnPart
+from holdfast.tools.builtin import arguments, registry
+from holdfast.tools.builtin.context import ToolContext
+from holdfast.tools.builtin.tool import Builtin, ToolError
+from holdfast.tools.model import RETURN_CHAR_LIMIT
+
+
+def run(ctx: ToolContext, call: ToolCallPart, return_char_limit: int = RETURN_CHAR_LIMIT) -> ToolReturnPart:
+    """Run a call in a savepoint: a tool that fails leaves nothing half done."""
+    try:
+        builtin = _known(call.name)
+        given = arguments.read(builtin, call.arguments)
+        with ctx.tx.begin_nested():
+            value = builtin.function(replace(ctx, cause=replace(ctx.cause, tool_call_id=call.id)), **given)
+    except (ToolError, AppError) as refused:
+        return _answer(call, str(refused), "error", return_char_limit)
+    return _answer(call, _text(value), "success", return_char_limit)
+
+
+def _known(name: str) -> Builtin:
+    found = registry.find(name)
+    if found is None:
+        raise ToolError(f"There is no built-in tool named {name!r}.")
+    return found
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "None" if value is None else encode(value).decode()
+
+
+def _answer(call: ToolCallPart, text: str, status: Any, limit: int) -> ToolReturnPart:
+    if len(text) > limit:
+        text = f"{text[:limit]}... [truncated {len(text) - limit} characters]"
+    return ToolReturnPart(call_id=call.id, name=call.name, output=text, status=status)

@@ -1,0 +1,95 @@
+"""A built-in tool: one function, whose signature and docstring are also its description for the model."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Concatenate, ParamSpec
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from holdfast.kit.reply import encode
+from holdfast.tools.builtin.context import ToolContext
+from holdfast.tools.docstring import parsed
+from holdfast.tools.model import ToolType
+
+P = ParamSpec("P")
+
+
+class ToolError(Exception):
+    """A call that cannot be done as asked; the sentence is for the model, so that it can do better."""
+
+
+class Arguments(BaseModel):
+    """What all models of arguments have in common: small models write "5" for 5 and 5 for "5"."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True, defer_build=True)
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """A function that takes the context and then what the model chose."""
+
+    function: Callable[..., Any]
+    tool_type: ToolType
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @cached_property
+    def arguments(self) -> type[Arguments]:
+        """The model that the arguments of a call must fit."""
+        docs = parsed(inspect.getdoc(self.function)).parameters
+        signature = inspect.signature(self.function, eval_str=True)
+        _, *parameters = signature.parameters.values()
+        fields: dict[str, Any] = {
+            parameter.name: (
+                parameter.annotation,
+                Field(
+                    ... if parameter.default is inspect.Parameter.empty else parameter.default,
+                    description=docs[parameter.name],
+                ),
+            )
+            for parameter in parameters
+        }
+        return create_model(self.name, __base__=Arguments, **fields)
+
+    @cached_property
+    def json_schema(self) -> dict[str, Any]:
+        """What the model is told."""
+        properties = self.arguments.model_json_schema().get("properties", {})
+        required = [name for name, field in self.arguments.model_fields.items() if field.is_required()]
+        return {
+            "name": self.name,
+            "description": parsed(inspect.getdoc(self.function)).description,
+            "parameters": {
+                "type": "object",
+                "properties": {name: _plain(schema) for name, schema in properties.items()},
+                "required": required,
+            },
+        }
+
+    @cached_property
+    def revision(self) -> str:
+        """Changes whenever the wording of the schema does."""
+        return hashlib.sha256(encode(self.json_schema)).hexdigest()[:16]
+
+
+def tool(tool_type: ToolType) -> Callable[[Callable[Concatenate[ToolContext, P], Any]], Builtin]:
+    """Make a function a built-in tool."""
+
+    def make(function: Callable[Concatenate[ToolContext, P], Any]) -> Builtin:
+        return Builtin(function, tool_type)
+
+    return make
+
+
+def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Without titles, and with "may be left out" said by `required` alone, as every provider understands it."""
+    plain = {key: value for key, value in schema.items() if key not in ("title", "anyOf", "default")}
+    real = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    if len(real) == 1:
+        plain = {**real[0], **plain}
+    return plain

@@ -1,0 +1,103 @@
+"""Python source of a tool: its last function is the tool. Read from the syntax tree; nothing is imported or run."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast.errors import BadRequest
+from holdfast.tools.annotations import Classes, Schema, is_optional, schema_of, without_null
+from holdfast.tools.docstring import Docstring, parsed
+
+RESERVED = frozenset(("self", "agent_state"))
+"""Parameters that the server fills in; the model never hears of them."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What can be said of a source without running it."""
+
+    function: Function
+    classes: Classes
+
+    @property
+    def name(self) -> str:
+        return self.function.name
+
+    @property
+    def docs(self) -> Docstring:
+        return parsed(ast.get_docstring(self.function))
+
+
+def read(text: str) -> Source:
+    module = parsed_module(text)
+    functions = [line for line in module.body if isinstance(line, Function)]
+    if not functions:
+        raise BadRequest("The tool's source code defines no function; the last function at its top level is the tool.")
+    return Source(functions[-1], {line.name: line for line in module.body if isinstance(line, ast.ClassDef)})
+
+
+def parsed_module(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError as wrong:
+        where = f" in line {wrong.lineno}" if wrong.lineno else ""
+        raise BadRequest(f"The tool's source code is not valid Python: {wrong.msg}{where}.") from wrong
+    except (ValueError, RecursionError, MemoryError) as wrong:
+        raise BadRequest(f"The tool's source code cannot be read as Python: {wrong}.") from wrong
+
+
+def parameters(source: Source) -> Schema:
+    """The schema of the function's parameters, from its signature and docstring."""
+    docs = source.docs.parameters
+    properties: Schema = {}
+    required: list[str] = []
+    for parameter, has_default in _parameters(source.function):
+        schema = _parameter(source, parameter)
+        text = docs.get(parameter.arg)
+        properties[parameter.arg] = {**schema, "description": text} if text else schema
+        if not has_default and not (parameter.annotation and is_optional(parameter.annotation)):
+            required.append(parameter.arg)
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def parameters_from(args_schema: Mapping[str, Any]) -> Schema:
+    """The same from a JSON schema that the client sent, such as a pydantic model's."""
+    properties = args_schema.get("properties", {})
+    required = args_schema.get("required", [])
+    if not isinstance(properties, dict) or not isinstance(required, list):
+        raise BadRequest(
+            "`args_json_schema` must be the JSON schema of an object: `properties` a map, `required` a list."
+        )
+    definitions = {key: args_schema[key] for key in ("$defs", "definitions") if key in args_schema}
+    return {"type": "object", "properties": properties, "required": required, **definitions}
+
+
+def _parameter(source: Source, parameter: ast.arg) -> Schema:
+    if parameter.annotation is None:
+        raise BadRequest(
+            f"The argument {parameter.arg!r} of {source.name} has no type: annotate it (`{parameter.arg}: str`), "
+            "or send `args_json_schema`."
+        )
+    try:
+        return without_null(schema_of(parameter.annotation, source.classes))
+    except (SyntaxError, ValueError, RecursionError) as wrong:
+        raise BadRequest(
+            f"The type of the argument {parameter.arg!r} of {source.name} cannot be read: {wrong}."
+        ) from wrong
+
+
+def _parameters(function: Function) -> Iterator[tuple[ast.arg, bool]]:
+    """The parameters that the model fills in, and whether each has a default."""
+    args = function.args
+    if args.vararg or args.kwarg:
+        raise BadRequest(
+            f"{function.name} takes *args or **kwargs, which cannot be described to a model; name each argument."
+        )
+    plain = [*args.posonlyargs, *args.args]
+    first_default = len(plain) - len(args.defaults)
+    every = [(arg, at >= first_default) for at, arg in enumerate(plain)]
+    every += [(arg, default is not None) for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)]
+    return ((arg, has_default) for arg, has_default in every if arg.arg not in RESERVED)

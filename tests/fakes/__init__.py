@@ -1,0 +1,1 @@
+"""Servers that play the outside world, over real connections."""

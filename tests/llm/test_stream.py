@@ -1,0 +1,232 @@
+"""Answers of a chat-completions server, as they are and as they go wrong."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from holdfast.llm.failures import StreamBroken
+from holdfast.llm.model import Call, ReasoningDelta, TextDelta
+from tests.fakes.openai_script import Json, Reply
+from tests.fakes.openai_server import OpenAIServer
+from tests.llm.asking import WEATHER, Asker, message
+
+HELLO: Json = {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}
+STOP: Json = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+
+def fragment(finish: str | None = None, **call: object) -> Json:
+    return {"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": finish}]}
+
+
+async def test_text_arrives_in_pieces(ask: Asker) -> None:
+    call = Call("gpt-4o-mini", [message("user", "WORDS 40")])
+    pieces = [delta.text async for delta in ask.provider().stream(call) if isinstance(delta, TextDelta)]
+    assert len(pieces) == 40
+    assert "".join(pieces) == " ".join(f"word{number}" for number in range(40))
+
+
+async def test_usage_and_finish_come_last(ask: Asker, scripted: OpenAIServer) -> None:
+    counted = {
+        "prompt_tokens": 100,
+        "completion_tokens": 7,
+        "total_tokens": 107,
+        "prompt_tokens_details": {"cached_tokens": 64},
+        "completion_tokens_details": {"reasoning_tokens": 5},
+    }
+    scripted.queue(Reply("hi", usage=counted))
+    heard = await ask()
+    assert heard.finish == "stop"
+    assert heard.usage is not None
+    assert (heard.usage.prompt_tokens, heard.usage.completion_tokens, heard.usage.total_tokens) == (100, 7, 107)
+    assert (heard.usage.cached_input_tokens, heard.usage.reasoning_tokens) == (64, 5)
+
+
+async def test_a_connection_serves_many_answers(ask: Asker, scripted: OpenAIServer) -> None:
+    for _ in range(3):
+        await ask()
+    assert len({request.connection for request in scripted.chats}) == 1
+
+
+async def test_tool_call_in_fragments(ask: Asker) -> None:
+    heard = await ask('CALL weather {"city": "Reykjavík and all the other places"}', tools=[WEATHER])
+    [(call_id, name, arguments)] = heard.calls
+    assert call_id.startswith("call_")
+    assert (name, arguments) == ("weather", '{"city": "Reykjav\\u00edk and all the other places"}')
+    assert heard.finish == "tool_calls"
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+async def test_reasoning(ask: Asker, scripted: OpenAIServer, field: str) -> None:
+    thought: Json = {"choices": [{"delta": {field: "Let me see. "}}]}
+    scripted.queue(Reply(chunks=(thought, thought, HELLO, STOP, "[DONE]")))
+    heard = await ask()
+    assert (heard.reasoning, heard.text) == ("Let me see. Let me see. ", "Hel")
+
+
+async def test_content_as_typed_parts(ask: Asker, scripted: OpenAIServer) -> None:
+    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "yes"}]
+    scripted.queue(Reply(chunks=({"choices": [{"delta": {"content": parts}}]}, STOP)))
+    heard = await ask()
+    assert (heard.reasoning, heard.text) == ("hm", "yes")
+
+
+PARALLEL = [("weather", '{"city":"Oslo"}'), ("weather", '{"city":"Rome"}')]
+FREE_SPELLINGS: dict[str, tuple[Json, ...]] = {
+    "interleaved by index": (
+        fragment(index=0, id="call_aaaaaa", function={"name": "weather", "arguments": ""}),
+        fragment(index=1, id="call_bbbbbb", function={"name": "weather", "arguments": '{"city":'}),
+        fragment(index=0, function={"arguments": '{"city":"Oslo"}'}),
+        fragment(index=1, function={"arguments": '"Rome"}'}),
+    ),
+    "whole calls, all at index 0": (
+        fragment(index=0, id="call_aaaaaa", function={"name": "weather", "arguments": '{"city":"Oslo"}'}),
+        fragment(index=0, id="call_bbbbbb", function={"name": "weather", "arguments": '{"city":"Rome"}'}),
+    ),
+    "no ids, index always 0": (
+        fragment(index=0, function={"name": "weather", "arguments": '{"city":"Oslo"}'}),
+        fragment(index=0, function={"name": "weather", "arguments": '{"city":"Rome"}'}),
+    ),
+    "neither id nor index": (
+        fragment(function={"name": "weather", "arguments": '{"city":'}),
+        fragment(function={"arguments": '"Oslo"}'}),
+        fragment(function={"name": "weather", "arguments": '{"city":"Rome"}'}),
+    ),
+    "arguments as an object": (
+        fragment(index=0, id="call_aaaaaa", function={"name": "weather", "arguments": {"city": "Oslo"}}),
+        fragment(index=1, id="call_bbbbbb", function={"name": "weather", "arguments": {"city": "Rome"}}),
+    ),
+    "id and name in every fragment": (
+        fragment(index=0, id="call_aaaaaa", function={"name": "weather", "arguments": '{"city":'}),
+        fragment(index=0, id="call_aaaaaa", function={"name": "weather", "arguments": '"Oslo"}'}),
+        fragment(index=1, id="call_bbbbbb", function={"name": "weather", "arguments": '{"city":'}),
+        fragment(index=1, id="call_bbbbbb", function={"name": "weather", "arguments": '"Rome"}'}),
+    ),
+    "name after the id": (
+        fragment(index=0, id="call_aaaaaa", function={"arguments": '{"city":'}),
+        fragment(index=0, function={"name": "weather", "arguments": '"Oslo"}'}),
+        fragment(index=1, id="call_bbbbbb", function={"name": "weather", "arguments": '{"city":"Rome"}'}),
+    ),
+}
+
+
+@pytest.mark.parametrize("spelling", FREE_SPELLINGS)
+async def test_tool_calls_however_they_are_cut(ask: Asker, scripted: OpenAIServer, spelling: str) -> None:
+    scripted.queue(Reply(chunks=(*FREE_SPELLINGS[spelling], STOP, "[DONE]")))
+    heard = await ask()
+    assert heard.error is None
+    assert [(name, arguments) for _, name, arguments in heard.calls] == PARALLEL
+    assert len({call_id for call_id, _, _ in heard.calls}) == 2
+    assert heard.finish == "tool_calls"
+
+
+async def test_ids_that_only_count_are_replaced(ask: Asker, scripted: OpenAIServer) -> None:
+    whole = fragment(index=0, id="call_0", function={"name": "weather", "arguments": "{}"})
+    scripted.queue(Reply(chunks=(whole, STOP)), Reply(chunks=(whole, STOP)))
+    first, second = await ask(), await ask()
+    assert first.calls[0][0] != second.calls[0][0]
+
+
+async def test_plain_json_instead_of_a_stream(ask: Asker, scripted: OpenAIServer) -> None:
+    reply = Reply("Look outside.", calls=(("weather", {"city": "Oslo"}),), reasoning="hm", plain=True)
+    scripted.queue(reply)
+    heard = await ask()
+    assert (heard.text, heard.reasoning, heard.finish) == ("Look outside.", "hm", "tool_calls")
+    assert heard.calls[0][1:] == ("weather", '{"city": "Oslo"}')
+    assert heard.usage is not None
+
+
+async def test_comments_and_carriage_returns_in_the_stream(ask: Asker, scripted: OpenAIServer) -> None:
+    body = b': waiting\r\n\r\nevent: x\r\ndata: {"choices":[{"delta":{"content":"hi"}}]}\r\n\r\n'
+    body += b'data:{"choices":[{"delta":{},"finish_reason":"stop"}]}'
+    scripted.queue(Reply(raw=body, headers={"content-type": "text/event-stream"}))
+    heard = await ask()
+    assert (heard.text, heard.finish) == ("hi", "stop")
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"<html>Welcome</html>", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[1, 2]", "no JSON object"),
+        (b'data: {"choices": [null]}\n\n', "without a choice"),
+        (b'data: {"choices": {"a": 1}}\n\n', "without a choice"),
+        (
+            b'data: {"choices": [{"delta": {"tool_calls": [{"index": 0}]}, "finish_reason": "stop"}]}\n\n',
+            "without naming",
+        ),
+        (b'data: {"error": {"message": "GPU on fire", "code": 503}}\n\n', "GPU on fire"),
+        (b'{"object": "error", "message": "bad luck"}', "bad luck"),
+    ],
+)
+async def test_malformed_answers(ask: Asker, scripted: OpenAIServer, body: bytes, says: str) -> None:
+    scripted.queue(Reply(raw=body))
+    heard = await ask()
+    assert heard.error is not None
+    assert says in heard.error.detail
+    assert "openai" in heard.error.detail
+    assert "127.0.0.1" in heard.error.detail
+
+
+@pytest.mark.parametrize("chunks", [(), (STOP, "[DONE]"), ("[DONE]",)])
+async def test_an_empty_answer_is_an_error(ask: Asker, scripted: OpenAIServer, chunks: tuple[Json | str, ...]) -> None:
+    scripted.queue(Reply(chunks=chunks))
+    heard = await ask()
+    assert heard.error is not None
+    assert heard.error.code == "llm_empty_response"
+
+
+@pytest.mark.parametrize(("sent", "finish"), [("length", "length"), ("content_filter", "content_filter")])
+async def test_why_it_stopped(ask: Asker, scripted: OpenAIServer, sent: str, finish: str) -> None:
+    scripted.queue(Reply("half a sen", finish=sent))
+    assert (await ask()).finish == finish
+
+
+async def test_a_cut_connection_after_text_is_a_broken_stream(ask: Asker, scripted: OpenAIServer) -> None:
+    scripted.queue(Reply("one two three four", cut_after=3))
+    heard = await ask()
+    assert heard.text == "one two "
+    assert isinstance(heard.error, StreamBroken)
+    assert heard.error.code == "stream_incomplete"
+    assert len(scripted.chats) == 1, "what was already passed on is not asked for again"
+
+
+async def test_a_stream_without_an_end_is_broken(ask: Asker, scripted: OpenAIServer) -> None:
+    scripted.queue(Reply(chunks=(HELLO,)))
+    heard = await ask()
+    assert isinstance(heard.error, StreamBroken)
+
+
+async def test_rubbish_after_text_is_a_broken_stream(ask: Asker, scripted: OpenAIServer) -> None:
+    scripted.queue(Reply(chunks=(HELLO, "{not json")))
+    assert isinstance((await ask()).error, StreamBroken)
+
+
+async def test_silence_after_text_is_a_broken_stream(scripted: OpenAIServer, ask: Asker) -> None:
+    scripted.queue(Reply("one two", chunk_delay=2))
+    got: list[object] = []
+    with pytest.raises(StreamBroken):
+        async for delta in ask.provider(timeout=0.2).stream(Call("m", [message("user", "hi")])):
+            got.append(delta)
+    assert not got or isinstance(got[0], TextDelta | ReasoningDelta)
+
+
+async def test_closing_the_answer_closes_the_request(scripted: OpenAIServer, ask: Asker) -> None:
+    scripted.queue(Reply(" ".join(["word"] * 1000), chunk_delay=0.02))
+    stream = ask.provider().stream(Call("gpt-4o-mini", [message("user", "talk")]))
+    async with aclosing(stream) as deltas:  # pyright: ignore[reportArgumentType] -- an async generator behind the port's type
+        async for _ in deltas:
+            break
+    assert await asyncio.to_thread(scripted.dropped.wait, 5)
+
+
+async def test_cancelling_the_task_closes_the_request(scripted: OpenAIServer, ask: Asker) -> None:
+    scripted.queue(Reply("never", delay=30))
+    task = asyncio.create_task(ask("talk"))
+    while not scripted.chats:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(scripted.dropped.wait, 5)
