@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?=
 WORKERS ?= logical
 
-.PHONY: setup up test check format bench soak lock openapi dev
+.PHONY: setup up test check format-check lint types rules format bench soak lock openapi dev
 
 setup:
 	@$(PYTHON) scripts/setup.py
@@ -19,10 +19,18 @@ test: dev
 	@scripts/system-packages
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal $(TESTS)
 
-check: dev
-	$(BIN)/ruff format --check .
+check: format-check lint types rules
+
+format-check: dev
+	$(BIN)/ruff format --check --quiet .
+
+lint: dev
 	$(BIN)/ruff check .
+
+types: dev
 	$(BIN)/pyright
+
+rules: dev
 	$(BIN)/python -m pytest -q tests/checks
 
 format: dev
@@ -30,7 +38,7 @@ format: dev
 	$(BIN)/ruff check --fix .
 
 bench: dev
-	$(BIN)/python -m bench.run $(BENCH)
+	$(BIN)/python -W ignore:XDG_RUNTIME_DIR -m bench.run $(BENCH)
 
 soak: dev
 	@scripts/system-packages

@@ -23,12 +23,12 @@ class Workload:
     def operations(self) -> dict[str, tuple[Operation, int]]:
         """By name: what to do, and how often in a round."""
         return {
-            "agent create": (self.create, 30),
-            "agent retrieve": (self.retrieve, 200),
+            "agent create": (self.create, 60),
+            "agent retrieve": (self.retrieve, 300),
             f"agent list of {LISTED}": (self.list, 20),
-            "block update": (self.update_block, 100),
-            "turn": (self.turn, 50),
-            "streamed turn": (self.stream, 50),
+            "block update": (self.update_block, 200),
+            "turn": (self.turn, 60),
+            "streamed turn": (self.stream, 60),
         }
 
     def create(self) -> None:

@@ -20,11 +20,12 @@ from holdfast.config import Settings
 from holdfast.errors import AppError
 from holdfast.kit.routes import Dispatch
 from holdfast.llm.catalog import configured
+from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
 from holdfast.routers import ROUTERS
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
-
+from holdfast.turns.runner import Runner
 
 
 def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
@@ -33,7 +34,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     db.now(auth_store.ensure_defaults)
     models = Models(
         configured(settings.environment),
-        None,  # pyright: ignore -- boot
+        DemoProvider(),
         default=settings.default_model,
         default_embedding=settings.default_embedding,
         timeout=settings.llm_timeout_seconds,
@@ -55,6 +56,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.db = db
     app.state.keyring = keyring
     app.state.models = models
+    app.state.runner = Runner(db, models, settings)
     app.state.draining = asyncio.Event()
     return app
 
@@ -87,7 +89,9 @@ def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Midd
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
+    await app.state.runner.start()
     yield
     app.state.draining.set()
+    await app.state.runner.drain()
     await app.state.models.close()
     app.state.db.close()

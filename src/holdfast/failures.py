@@ -51,6 +51,8 @@ def _trace_id(request: Request) -> str:
 
 def _sentence(fault: dict[str, Any]) -> str:
     """`body.limit: Input should be a valid integer, got 'x'`"""
+    if fault["type"] == "json_invalid":
+        return f"body: this is not JSON that can be read: {fault['ctx']['error']}"
     where = ".".join(str(part) for part in fault["loc"])
     got = "" if fault["type"] == "missing" else f", got {_short(fault.get('input'))}"
     return f"{where}: {fault['msg']}{got}"

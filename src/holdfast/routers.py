@@ -1,24 +1,40 @@
 """Every noun's router: a new one is one line here."""
 
-from holdfast.agents import identity_routes, memory_routes
+from holdfast.agents import identity_routes, memory_routes, messages_routes, tools_routes
 from holdfast.agents import routes as agents
 from holdfast.auth import admin_routes
 from holdfast.auth import routes as keys
 from holdfast.blocks import routes as blocks
+from holdfast.conversations import routes as conversations
 from holdfast.health import routes as health
 from holdfast.identities import routes as identities
 from holdfast.kit.routes import Router
+from holdfast.messages import routes as messages
 from holdfast.providers import routes as providers
+from holdfast.runs import routes as runs
+from holdfast.steps import routes as steps
+from holdfast.steps import run_routes
+from holdfast.tools import routes as tools
+from holdfast.turns import routes as turns
 
 ROUTERS: tuple[Router, ...] = (
     admin_routes.router,
     agents.router,
     blocks.router,
+    conversations.router,
     health.router,
     health.root,
     identities.router,
     identity_routes.router,
     keys.router,
     memory_routes.router,
+    messages.router,
+    messages_routes.router,
     providers.router,
+    run_routes.router,
+    runs.router,
+    steps.router,
+    tools.router,
+    tools_routes.router,
+    turns.router,
 )

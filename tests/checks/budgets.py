@@ -16,7 +16,7 @@ NESTING, BRANCHES, PARAMETERS = 3, 10, 6
 
 BOUNDARIES: dict[str, str] = {
     "holdfast.loop.act": "a tool's failure is the model's to read",
-    "holdfast.turns.background": "a background run ends as failed, not as silence",
+    "holdfast.turns.runner": "a background run ends as failed, not as silence",
     "holdfast.turns.sse": "a stream ends with an error event",
 }
 """Where a broad `except` may swallow, and why."""
@@ -32,6 +32,9 @@ WIRE = re.compile(r"\b(Query|Path|Header|Cookie|Body|Form|File|Depends|Option|Ar
 WIRE_DECORATORS = {"get", "post", "put", "patch", "delete", "route", "command", "callback"}
 EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "service", "services"}
 EMPTY_SUFFIXES = ("Manager", "Service", "Helper", "Factory", "Util", "Utils")
+TODO = re.compile(r"#.*\b([T]ODO|[F]IXME|[X]XX|[H]ACK)\b")
+SILENCED = re.compile(r"#\s*(pyright: [i]gnore|type: [i]gnore|[n]oqa)(?!.* -- )")
+"""The brackets keep these lines from finding themselves."""
 DANGEROUS_CALLS = {"eval", "exec", "__import__", "os.system", "os.popen"}
 DANGEROUS_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
 
@@ -63,9 +66,10 @@ def branches(module: Module) -> Iterator[Finding]:
 
 
 def parameters(module: Module) -> Iterator[Finding]:
-    """What a route or a command takes is the wire's and not counted."""
+    """What a route, a dependency or a command takes is the wire's and not counted."""
+    dependencies = set(re.findall(r"\bDepends\((\w+)", module.text))
     for function in functions(module.tree):
-        if (count := _parameters(function)) > PARAMETERS:
+        if function.name not in dependencies and (count := _parameters(function)) > PARAMETERS:
             yield module.finding(function.lineno, f"`{function.name}` has {count} parameters; {PARAMETERS} at most")
 
 
@@ -91,8 +95,8 @@ def swallowed_errors(module: Module) -> Iterator[Finding]:
 
 def unowned_todos(module: Module) -> Iterator[Finding]:
     for number, line in enumerate(module.text.splitlines(), 1):
-        if re.search(r"#.*\b(TODO|FIXME|XXX|HACK)\b", line) and not re.search(r"#\d+", line):
-            yield module.finding(number, "a TODO without the number of its issue")
+        if TODO.search(line) and not re.search(r"#\d+", line):
+            yield module.finding(number, "a to-do without the number of its issue")
 
 
 def empty_names(module: Module) -> Iterator[Finding]:
@@ -126,7 +130,7 @@ def dangerous(module: Module) -> Iterator[Finding]:
 
 def unexplained_exceptions(module: Module) -> Iterator[Finding]:
     for number, line in enumerate(module.text.splitlines(), 1):
-        if re.search(r"#\s*(pyright: ignore|type: ignore|noqa)(?!.* -- )", line):
+        if SILENCED.search(line):
             yield module.finding(number, "a silenced check without ` -- reason`")
 
 

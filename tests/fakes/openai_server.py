@@ -41,6 +41,8 @@ class OpenAIServer:
         self.requests: list[Recorded] = []
         self.models: list[Json] = [{"id": name, "object": "model", "context_length": 128_000} for name in MODELS]
         self.models_status = 200
+        self.asked = threading.Event()
+        """Set when a request has arrived."""
         self.dropped = threading.Event()
         """Set when a client closed its connection in the middle of an answer."""
         self._replies: deque[Reply] = deque()
@@ -66,6 +68,7 @@ class OpenAIServer:
     def reset(self) -> None:
         self.requests.clear()
         self._replies.clear()
+        self.asked.clear()
         self.dropped.clear()
 
     def start(self) -> Self:
@@ -106,6 +109,7 @@ class OpenAIServer:
         try:
             while (request := await _read(reader, number)) is not None:
                 self.requests.append(request)
+                self.asked.set()
                 if not await self._answer(request, reader, writer):
                     break
         except (ConnectionError, asyncio.IncompleteReadError):

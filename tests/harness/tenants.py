@@ -9,8 +9,6 @@ from letta_client import Letta
 
 from tests.harness.server import Server
 
-DEFAULT = "org-00000000-0000-4000-8000-000000000000"
-
 
 @dataclass(frozen=True)
 class Org:
@@ -18,7 +16,7 @@ class Org:
 
     server: Server
     id: str
-    key: str | None
+    key: str
 
     @cached_property
     def http(self) -> httpx.Client:
@@ -37,10 +35,8 @@ class Org:
 
 def new_org(server: Server) -> Org:
     made = server.http.post("/v1/admin/orgs/", json={"name": f"test-{uuid4()}"})
-    if made.status_code == 404:  # not served yet: tests share the default organization
-        return Org(server, DEFAULT, None)
-    assert made.status_code in (200, 201), made.text
+    assert made.status_code == 200, made.text
     organization = made.json()["id"]
     key = server.http.post(f"/v1/admin/orgs/{organization}/keys", json={"name": "test"})
-    assert key.status_code in (200, 201), key.text
+    assert key.status_code == 200, key.text
     return Org(server, organization, key.json()["key"])

@@ -1,12 +1,11 @@
 """How the tests of this folder ask a model."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.errors import ModelError
 from holdfast.llm import catalog
-from holdfast.llm.client import Client
 from holdfast.llm.model import (
     Call,
     Delta,
@@ -29,9 +28,8 @@ WEATHER = ToolSchema("weather", "Tells the weather.", {"type": "object", "proper
 class NoDemo:
     """Stands where the demo model would be, which these tests never ask."""
 
-    async def stream(self, call: Call):  # noqa: ANN201 -- never iterated
-        raise AssertionError(call.model)
-        yield
+    async def stream(self, call: Call) -> AsyncGenerator[Delta, None]:
+        yield TextDelta(call.model)
 
     async def models(self) -> list[ModelCard]:
         return []
@@ -72,9 +70,12 @@ class Heard:
 
 
 class Asker:
-    def __init__(self, server: OpenAIServer, client: Client) -> None:
+    """Makes model layers, asks them, and closes them in the end."""
+
+    def __init__(self, server: OpenAIServer) -> None:
         self._server = server
-        self._client = client
+        self._made: list[Models] = []
+        self._places: dict[tuple[str, float], Models] = {}
 
     async def __call__(self, text: str = "hello", **options: Any) -> Heard:
         """The answer to a user's text; a failure is in `error`."""
@@ -85,14 +86,21 @@ class Asker:
         return await hear(self.provider(), call)
 
     def provider(self, handle: str = "openai/gpt-4o-mini", timeout: float = 5.0, url: str | None = None) -> Provider:
-        models = self.models({"OPENAI_API_KEY": "sk-test", "OPENAI_API_BASE": url or self._server.url}, timeout)
+        place = (url or self._server.url, timeout)
+        if place not in self._places:
+            environment = {"OPENAI_API_KEY": "sk-test", "OPENAI_API_BASE": place[0]}
+            self._places[place] = self.models(environment, timeout)
+        models = self._places[place]
         return models.provider(models.card(handle))
 
     def models(self, environment: dict[str, str], timeout: float | None = 5.0, default: str | None = None) -> Models:
-        return Models(catalog.configured(environment), NoDemo(), default=default, timeout=timeout, client=self._client)
+        made = Models(catalog.configured(environment), NoDemo(), default=default, timeout=timeout)
+        self._made.append(made)
+        return made
 
     async def close(self) -> None:
-        await self._client.close()
+        for made in self._made:
+            await made.close()
 
 
 async def hear(provider: Provider, call: Call) -> Heard:
@@ -117,3 +125,6 @@ def message(role: Role, text: str | Sequence[Part], **fields: Any) -> Message:
         content=content,
         **fields,
     )
+
+
+HELLO = Call("gpt-4o-mini", [message("system", "You are brief."), message("user", "hello")])

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from holdfast.llm.client import Client
 from tests.fakes.openai_server import OpenAIServer
 from tests.llm.asking import Asker
 
@@ -25,7 +24,7 @@ def scripted(model_server: OpenAIServer) -> OpenAIServer:
 
 @pytest_asyncio.fixture
 async def ask(scripted: OpenAIServer) -> AsyncIterator[Asker]:
-    """Asks the scripted server through the model layer, without long pauses between attempts."""
-    asker = Asker(scripted, Client(backoff=0.01))
+    """Asks the scripted server through the model layer."""
+    asker = Asker(scripted)
     yield asker
     await asker.close()

@@ -7,24 +7,23 @@ import pytest
 
 from holdfast.errors import ModelError
 from holdfast.llm.failures import ContextOverflow
-from holdfast.llm.model import Call
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
-from tests.llm.asking import Asker, Heard, hear, message
+from tests.llm.asking import HELLO, Asker, Heard, hear
 
-HELLO = Call("gpt-4o-mini", [message("user", "hello")])
+AT_ONCE = {"retry-after": "0"}
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 529])
 async def test_passing_failures_are_tried_again(ask: Asker, scripted: OpenAIServer, status: int) -> None:
-    scripted.queue(Reply(status=status), Reply(status=status), Reply("there"))
+    scripted.queue(*[Reply(status=status, headers=AT_ONCE)] * 2, Reply("there"))
     heard = await ask()
     assert (heard.text, heard.error) == ("there", None)
     assert len(scripted.chats) == 3
 
 
 async def test_three_attempts_are_enough(ask: Asker, scripted: OpenAIServer) -> None:
-    scripted.queue(*[Reply(status=500, error="out of order")] * 4)
+    scripted.queue(*[Reply(status=500, error="out of order", headers=AT_ONCE)] * 4)
     heard = await ask()
     assert heard.error is not None
     assert heard.error.code == "llm_error"
@@ -108,10 +107,17 @@ async def test_nothing_listens(ask: Asker) -> None:
         assert part in error.detail
 
 
-@pytest.mark.parametrize("url", ["http://[::/v1", "ftp://files.example/v1", "http://no host/v1"])
+@pytest.mark.parametrize("url", ["http://[::/v1", "ftp://files.example/v1"])
 async def test_an_address_that_is_none(ask: Asker, url: str) -> None:
     error = _error(await hear(ask.provider(url=url), HELLO))
     assert "OPENAI_API_BASE" in error.detail
+
+
+async def test_a_key_that_no_header_can_carry(ask: Asker, scripted: OpenAIServer) -> None:
+    models = ask.models({"OPENAI_API_KEY": "sk-…", "OPENAI_API_BASE": scripted.url})
+    error = _error(await hear(models.provider(models.card("openai/gpt-4o-mini")), HELLO))
+    assert error.code == "llm_authentication"
+    assert "OPENAI_API_KEY" in error.detail
 
 
 def _error(heard: Heard) -> ModelError:

@@ -21,9 +21,9 @@ from tests.fakes.openai_server import OpenAIServer
 from tests.llm.asking import WEATHER, Asker, message
 
 Json = dict[str, Any]
-KEYS = {
-    name: "key" for name in ("OPENAI_API_KEY", "DEEPSEEK_API_KEY", "MISTRAL_API_KEY", "GROQ_API_KEY", "ZAI_API_KEY")
-}
+KEYS: dict[str, str] = dict.fromkeys(
+    ("OPENAI_API_KEY", "DEEPSEEK_API_KEY", "MISTRAL_API_KEY", "GROQ_API_KEY", "ZAI_API_KEY"), "key"
+)
 
 
 def sent(ask: Asker, *messages: Message, handle: str = "openai/gpt-4.1", **options: Any) -> Json:
@@ -197,6 +197,13 @@ def test_sampling_per_model(ask: Asker) -> None:
     assert not {"reasoning_effort", "max_completion_tokens", "parallel_tool_calls"} & elsewhere.keys()
     zai = sent(ask, user, handle="zai/glm-4.6", settings={"thinking": {"type": "disabled"}})
     assert zai["thinking"] == {"type": "disabled"}
+
+
+def test_the_limit_behind_a_proxy(ask: Asker) -> None:
+    models = ask.models({"OPENAI_API_BASE": "https://proxy.example/v1"})
+    for name, field in (("gpt-4o", "max_tokens"), ("gpt-5", "max_completion_tokens")):
+        card = models.card(f"openai/{name}")
+        assert models.provider(card).preview(Call(name, [], max_tokens=9))[field] == 9
 
 
 def test_response_format(ask: Asker) -> None:

@@ -1,12 +1,14 @@
 """Answers of a chat-completions server, as they are and as they go wrong."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import cast
 
 import pytest
 
 from holdfast.llm.failures import StreamBroken
-from holdfast.llm.model import Call, ReasoningDelta, TextDelta
+from holdfast.llm.model import Call, Delta, ReasoningDelta, TextDelta
 from tests.fakes.openai_script import Json, Reply
 from tests.fakes.openai_server import OpenAIServer
 from tests.llm.asking import WEATHER, Asker, message
@@ -215,7 +217,7 @@ async def test_silence_after_text_is_a_broken_stream(scripted: OpenAIServer, ask
 async def test_closing_the_answer_closes_the_request(scripted: OpenAIServer, ask: Asker) -> None:
     scripted.queue(Reply(" ".join(["word"] * 1000), chunk_delay=0.02))
     stream = ask.provider().stream(Call("gpt-4o-mini", [message("user", "talk")]))
-    async with aclosing(stream) as deltas:  # pyright: ignore[reportArgumentType] -- an async generator behind the port's type
+    async with aclosing(cast(AsyncGenerator[Delta, None], stream)) as deltas:
         async for _ in deltas:
             break
     assert await asyncio.to_thread(scripted.dropped.wait, 5)
@@ -224,8 +226,7 @@ async def test_closing_the_answer_closes_the_request(scripted: OpenAIServer, ask
 async def test_cancelling_the_task_closes_the_request(scripted: OpenAIServer, ask: Asker) -> None:
     scripted.queue(Reply("never", delay=30))
     task = asyncio.create_task(ask("talk"))
-    while not scripted.chats:
-        await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(scripted.asked.wait, 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -55,6 +55,9 @@ class CreateBlock(NewBlock):
     label: Annotated[str, Field(min_length=1, max_length=500)]  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues] -- narrower on purpose
 
 
+Count = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+
+
 class BlockFilter(Shape):
     """What a list of blocks can be narrowed to; the names are those of the query."""
 
@@ -69,9 +72,9 @@ class BlockFilter(Shape):
     label_search: str | None = None
     description_search: str | None = None
     value_search: str | None = None
-    connected_to_agents_count_gt: int | None = None
-    connected_to_agents_count_lt: int | None = None
-    connected_to_agents_count_eq: list[int] = []
+    connected_to_agents_count_gt: Count | None = None
+    connected_to_agents_count_lt: Count | None = None
+    connected_to_agents_count_eq: list[Count] = []
 
 
 class Block(NewBlock, Entity):

@@ -177,15 +177,21 @@ def of_agent_by_label(tx: Tx, who: Who, agent_id: str, label: str) -> Block:
     return found[0]
 
 
-def held_for_edit(tx: Tx, who: Who, agent_id: str, label: str) -> Block | None:
-    """The agent's block of this label, locked until the transaction ends: the value read is the one replaced."""
+def held_for_edit(tx: Tx, who: Who, agent_id: str, label: str, isolated: Sequence[str] = ()) -> Block | None:
+    """The block of this label, locked until the transaction ends: the value read is the one replaced.
+
+    A conversation's isolated blocks take the place of the agent's.
+    """
+    is_isolated = rows.c.id.in_(list(isolated))
     query = (
         sa.select(rows.table)
-        .join(agents_blocks, sa.and_(rows.c.organization_id == link.organization_id, rows.c.id == link.block_id))
-        .where(*_link(who, agent_id), rows.c.label == label)
-        .with_for_update(of=rows.table)
+        .where(rows.c.organization_id == who.organization_id, rows.c.label == label)
+        .where(sa.or_(is_isolated, _held_by(who, agent_id)))
+        .order_by(sa.case((is_isolated, 0), else_=1))
+        .limit(1)
+        .with_for_update()
     )
-    row = tx.execute(query).first()
+    row = tx.execute(query).one_or_none()
     return None if row is None else rows.load(row)
 
 

@@ -41,7 +41,7 @@ def main() -> None:
         for name, text in COMMANDS.items():
             root.command(name, help=text)(_group)
     try:
-        root()
+        root(prog_name="holdfast")
     except (ConfigError, AppError) as problem:
         typer.echo(f"error: {problem}", err=True)
         sys.exit(1)

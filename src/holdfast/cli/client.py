@@ -9,13 +9,15 @@ from typing import Annotated, Any
 import httpx2
 import typer
 
+from holdfast.config import load
 from holdfast.errors import AppError
 
-DEFAULT_URL = "http://127.0.0.1:8283"
 SILENCE = 180.0
 """A server that says nothing for this long is gone: it pings every 20 seconds."""
 
-Url = Annotated[str | None, typer.Option("--url", help=f"The server (HOLDFAST_URL); {DEFAULT_URL} when not given.")]
+Url = Annotated[
+    str | None, typer.Option("--url", help="The server (HOLDFAST_URL); when not given, the one on this machine.")
+]
 Key = Annotated[str | None, typer.Option("--key", help="An API key or the password (HOLDFAST_API_KEY).")]
 
 
@@ -28,11 +30,15 @@ class Event:
 
 
 class Client:
-    """A connection to one server."""
+    """A connection to one server; without an address it is the one that this environment would start."""
 
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
-        self.url = (url or _first("HOLDFAST_URL", "LETTA_BASE_URL") or DEFAULT_URL).rstrip("/")
+        url = url or _first("HOLDFAST_URL", "LETTA_BASE_URL")
         key = key or _first("HOLDFAST_API_KEY", "LETTA_API_KEY")
+        if url is None:
+            here = load(os.environ, {})
+            url, key = f"http://127.0.0.1:{here.port}", key or here.password
+        self.url = url.rstrip("/")
         self._http = httpx2.Client(
             base_url=self.url,
             headers={"User-Agent": "holdfast-cli"} | ({"Authorization": f"Bearer {key}"} if key else {}),

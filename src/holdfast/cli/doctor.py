@@ -36,7 +36,7 @@ class Finding:
 
 @app.command()
 def doctor() -> None:
-    """Check settings, data directory, database, sandbox, models, embeddings and port; print the fix for each problem."""
+    """Check settings, data, database, sandbox, models, embeddings and port; print the fix for each problem."""
     settings = installation.settings()
     problems = 0
     for check in CHECKS:
@@ -76,7 +76,7 @@ def _access(settings: Settings) -> Iterator[Finding]:
 def _directory(settings: Settings) -> Iterator[Finding]:
     there = next(path for path in (settings.data, *settings.data.parents) if path.exists())
     if not os.access(there, os.W_OK | os.X_OK):
-        fix = f"give it to the user of the server (`chown`), or set HOLDFAST_DATA to another directory than {settings.data}"
+        fix = "give it to the user of the server (`chown`), or set HOLDFAST_DATA to another directory"
         yield Finding("data", "problem", f"{there} is not writable", fix)
         return
     free = shutil.disk_usage(there).free // 2**20

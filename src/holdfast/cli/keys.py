@@ -17,6 +17,8 @@ from holdfast.store.table import Tx
 
 app = typer.Typer(name="keys", help="Create, list and revoke API keys.", no_args_is_help=True)
 
+INCLUDED: dict[Scope, list[Scope]] = {"read": ["read"], "write": ["write", "read"], "admin": ["admin", "write", "read"]}
+
 Org = Annotated[str | None, typer.Option("--org", help="The id of the organization.")]
 
 
@@ -25,13 +27,13 @@ def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")] = "",
     org: Org = None,
     user: Annotated[str | None, typer.Option(help="The id of the user that the key acts as.")] = None,
-    scope: Annotated[list[Scope] | None, typer.Option(help="read, write or admin; write when not given.")] = None,
+    scope: Annotated[Scope, typer.Option(help="Each includes the one before it: read, write, admin.")] = "write",
     days: Annotated[int | None, typer.Option(min=1, help="The key expires after this many days.")] = None,
 ) -> None:
     """Create a key and print it: this once, it is not stored."""
     new = NewApiKey(
         name=name,
-        scopes=scope or ["write", "read"],
+        scopes=INCLUDED[scope],
         user_id=user,
         expires_at=None if days is None else now() + timedelta(days=days),
     )

@@ -9,13 +9,14 @@ import httpx2
 from holdfast.config import Settings
 from holdfast.errors import AppError, ModelError
 from holdfast.llm.catalog import Configured, configured
-from holdfast.llm.demo.provider import Demo
+from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
 
 PATIENCE = 10.0
 """Seconds that anything may take to answer."""
 
-ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- nothing is bound here
+"""Where to knock when a server listens on every address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def defaults(settings: Settings) -> tuple[str, str]:
 def _models(settings: Settings) -> Models:
     return Models(
         configured(settings.environment),
-        Demo(),
+        DemoProvider(),
         default=settings.default_model,
         default_embedding=settings.default_embedding,
         timeout=PATIENCE,

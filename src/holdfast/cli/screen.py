@@ -23,9 +23,21 @@ def safe(text: str) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    cells = [[safe("" if cell is None else str(cell)) for cell in row] for row in rows]
+    if not out.is_terminal:
+        _plain([list(heads), *cells])
+        return
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for head in heads:
         made.add_column(head, overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(safe("" if cell is None else str(cell))) for cell in row))
+    for row in cells:
+        made.add_row(*(Text(cell) for cell in row))
     out.print(made)
+
+
+def _plain(lines: list[list[str]]) -> None:
+    """In a pipe nothing is wrapped or cut."""
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        out.print(padded.rstrip(), soft_wrap=True)

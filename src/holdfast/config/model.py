@@ -115,7 +115,7 @@ class Settings:
         metadata=env(
             TEXT,
             "LETTA_ENCRYPTION_KEY",
-            about="Encrypts stored secrets; generated into the data directory when not set (SQLite).",
+            about="Encrypts stored secrets; generated into the data directory when not set.",
             secret=True,
         ),
     )

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Body, Path, Query, Response
 
+from holdfast.agents.asked import Llms
 from holdfast.auth.caller import Caller, Db
 from holdfast.conversations import fork, store
 from holdfast.conversations.model import ConversationChanges, ConversationFilter, NewConversation
@@ -43,10 +44,11 @@ async def create_conversation(
     agent_id: Annotated[str, Query(description="The agent to talk with.")],
     who: Caller,
     db: Db,
+    models: Llms,
     new: Annotated[NewConversation | None, Body()] = None,
 ) -> Response:
     """Open a further thread of an agent."""
-    return reply(await db.write(store.create, who, agent_id, new or NewConversation()))
+    return reply(await db.write(store.create, who, agent_id, new or NewConversation(), models))
 
 
 @router.get("/conversations/{conversation_id}", Conversation)
@@ -62,11 +64,12 @@ async def update_conversation(
     conversation_id: ConversationId,
     who: Caller,
     db: Db,
+    models: Llms,
     changes: Annotated[Patch[ConversationChanges], Body()],
     agent_id: OfAgent = None,
 ) -> Response:
     """Change the fields that are sent; null leaves a field as it is."""
-    return reply(await db.write(store.change, who, conversation_id, changes.values, agent_id))
+    return reply(await db.write(store.change, who, conversation_id, agent_id, changes.values, models))
 
 
 @router.delete("/conversations/{conversation_id}", None)

@@ -10,11 +10,12 @@ from holdfast.agents.threads import open_thread
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.blocks.model import Block
-from holdfast.conversations.model import ConversationFilter, NewConversation
+from holdfast.conversations.model import Changeable, ConversationFilter, NewConversation
 from holdfast.conversations.wire import Conversation, conversation
 from holdfast.errors import BadRequest
 from holdfast.kit.clock import now
 from holdfast.kit.page import Page
+from holdfast.llm.models import Models
 from holdfast.messages import store as messages
 from holdfast.messages import threads
 from holdfast.messages.filter import MessageFilter
@@ -40,7 +41,7 @@ def resolve(tx: Tx, who: Who, conversation_id: str, agent_id: str | None = None)
     return threads.get(tx, who, agents.get(tx, who, agent_id).id)
 
 
-def create(tx: Tx, who: Who, agent_id: str, new: NewConversation) -> Conversation:
+def create(tx: Tx, who: Who, agent_id: str, new: NewConversation, models: Models) -> Conversation:
     """Open a further thread of an agent; isolated blocks are copied for it alone."""
     agent = agents.get(tx, who, agent_id)
     held = {block.label: block for block in blocks.of_agent(tx, who, agent_id)}
@@ -53,11 +54,21 @@ def create(tx: Tx, who: Who, agent_id: str, new: NewConversation) -> Conversatio
         tx,
         who,
         agent,
-        **new.model_dump(include={"summary", "description", "model", "model_settings", "context_window_limit"}),
+        **_columns({name: getattr(new, name) for name in Changeable.model_fields}, models),
         hidden=bool(new.hidden),
         isolated_block_ids=copies(tx, who, isolated),
     )
     return shown(tx, who, [thread])[0]
+
+
+def _columns(chosen: Mapping[str, Any], models: Models) -> dict[str, Any]:
+    """What was chosen as columns: of settings what was said, so that the agent's apply to the rest."""
+    columns = dict(chosen)
+    if named := columns.get("model"):
+        columns["model"] = None if named.startswith("letta/") else models.card(named).handle
+    if columns.get("model_settings") is not None:
+        columns["model_settings"] = columns["model_settings"].model_dump(exclude_unset=True, exclude_none=True)
+    return columns
 
 
 def copies(tx: Tx, who: Who, originals: Sequence[Block]) -> list[str]:
@@ -94,10 +105,10 @@ def _where(wanted: ConversationFilter) -> list[Where]:
 
 
 def change(
-    tx: Tx, who: Who, conversation_id: str, values: Mapping[str, Any], agent_id: str | None = None
+    tx: Tx, who: Who, conversation_id: str, agent_id: str | None, values: Mapping[str, Any], models: Models
 ) -> Conversation:
     thread = resolve(tx, who, conversation_id, agent_id)
-    changed = dict(values)
+    changed = _columns(values, models)
     archived = changed.pop("archived", None)
     if archived is not None and archived != (thread.archived_at is not None):
         changed["archived_at"] = now() if archived else None

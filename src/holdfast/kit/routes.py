@@ -7,6 +7,7 @@ server that should start at once and answer in half a millisecond does neither.
 import warnings
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from json import JSONDecodeError
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -18,7 +19,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from holdfast.errors import NotAllowed, NotFound
-from holdfast.kit.text import clean, clean_tree
+from holdfast.kit.text import DEEPEST, TOO_DEEP, clean, clean_tree
 
 # FastAPI silences its own use of `alias`, but not for models that are built when first used, as ours are.
 warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
@@ -75,16 +76,19 @@ class Router:
 
 
 class JsonRequest(Request):
-    """A request whose JSON is decoded fast, and cleaned when it holds what no database can store."""
+    """A request whose JSON is decoded fast, and cleaned when it may hold what no database can store."""
 
     async def json(self) -> Any:
         body = await self.body()
-        if b"\\u0000" not in body:
+        if b"\\u0000" not in body and body.count(b"[") + body.count(b"{") <= DEEPEST:
             try:
                 return orjson.loads(body)
             except orjson.JSONDecodeError:
                 pass  # lone surrogates, NaN: the slower reader below accepts them, or names the fault
-        return clean_tree(await super().json())
+        try:
+            return clean_tree(await super().json())
+        except RecursionError as deep:
+            raise JSONDecodeError(TOO_DEEP, "", 0) from deep
 
 
 class HoldfastRoute(APIRoute):

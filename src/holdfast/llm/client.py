@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdfast.errors import ModelError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 ATTEMPTS = 3
+BACKOFF = 0.25
 LONGEST_WAIT = 30.0
 """A provider that asks for a longer pause gets no second attempt: the user should hear of it instead."""
 DRAIN_SECONDS = 0.25
@@ -22,11 +24,19 @@ LONGEST = 32 * 1024 * 1024
 DONE = b"[DONE]"
 
 
-class Client:
+@dataclass(slots=True)
+class _Progress:
+    """How far a streamed request has come, over all its attempts."""
+
+    attempt: int = 0
+    passed_on: bool = False
+    ended: bool = False
+
+
+class ModelClient:
     """Connections to model servers, pooled; made on first use, so that an unused HTTP stack is never loaded."""
 
-    def __init__(self, *, backoff: float = 0.5) -> None:
-        self._backoff = backoff
+    def __init__(self) -> None:
         self._http: httpx2.AsyncClient | None = None
 
     async def post(self, target: Target, path: str, body: bytes, *, attempts: int = ATTEMPTS) -> bytes:
@@ -36,7 +46,7 @@ class Client:
                 async with self._exchange(target, path, body) as response:
                     return await response.aread()
             except Retryable as failure:
-                await self._pause(failure, attempt, attempts)
+                await _pause(failure, attempt, attempts)
         raise AssertionError("a pause after the last attempt raises")
 
     async def stream(self, target: Target, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
@@ -44,22 +54,31 @@ class Client:
 
         Closing the generator closes the connection, which makes the server stop generating.
         """
-        for attempt in range(1, ATTEMPTS + 1):
-            passed_on = False
-            try:
-                async with self._exchange(target, path, body) as response, aclosing(_events(response)) as events:
-                    async for data in events:
-                        passed_on = True
-                        yield data
-                return
-            except Retryable as failure:
-                if passed_on:
-                    raise failures.broken(target, failure.error.explanation) from failure
-                await self._pause(failure, attempt, ATTEMPTS)
-            except ModelError as error:
-                if passed_on:
-                    raise failures.broken(target, error.explanation) from error
-                raise
+        progress = _Progress()
+        while not progress.ended:
+            progress.attempt += 1
+            async with aclosing(self._attempt(target, path, body, progress)) as events:
+                async for data in events:
+                    yield data
+
+    async def _attempt(
+        self, target: Target, path: str, body: bytes, progress: _Progress
+    ) -> AsyncGenerator[bytes, None]:
+        """One attempt; ends without an answer when a failure was waited out and another attempt may cure it."""
+        try:
+            async with self._exchange(target, path, body) as response, aclosing(_events(response)) as events:
+                async for data in events:
+                    progress.passed_on = True
+                    yield data
+            progress.ended = True
+        except Retryable as failure:
+            if progress.passed_on:
+                raise failures.broken(target, failure.error.explanation) from failure
+            await _pause(failure, progress.attempt, ATTEMPTS)
+        except ModelError as error:
+            if progress.passed_on:
+                raise failures.broken(target, error.explanation) from error
+            raise
 
     async def close(self) -> None:
         if self._http is not None:
@@ -81,6 +100,8 @@ class Client:
             raise Retryable(failures.unreachable(target, str(error))) from error
         except httpx2.TimeoutException as error:
             raise failures.silent(target, type(error).__name__) from error
+        except (httpx2.LocalProtocolError, UnicodeEncodeError) as error:
+            raise failures.unsendable(target, str(error)) from error
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
             raise failures.unusable(target, f"has an address that is no URL: {error}") from error
         except httpx2.TransportError as error:
@@ -109,13 +130,14 @@ class Client:
         )
         return await self._http.send(request, stream=True)
 
-    async def _pause(self, failure: Retryable, attempt: int, attempts: int) -> None:
-        """Wait before the next attempt, or raise when there is none."""
-        wait = failure.wait
-        if attempt == attempts or (wait is not None and wait > LONGEST_WAIT):
-            raise failure.error from failure
-        jitter = 1 + random.random()  # noqa: S311 -- spreads retries, protects nothing
-        await asyncio.sleep(self._backoff * 2 ** (attempt - 1) * jitter if wait is None else wait)
+
+async def _pause(failure: Retryable, attempt: int, attempts: int) -> None:
+    """Wait before the next attempt, or raise when there is none."""
+    wait = failure.wait
+    if attempt == attempts or (wait is not None and wait > LONGEST_WAIT):
+        raise failure.error from failure
+    jitter = 1 + random.random()  # noqa: S311 -- spreads retries, protects nothing
+    await asyncio.sleep(BACKOFF * 2 ** (attempt - 1) * jitter if wait is None else wait)
 
 
 def _refusal(target: Target, response: "httpx2.Response", body: bytes) -> ModelError | Retryable:
@@ -135,30 +157,48 @@ def _seconds(text: str | None) -> float | None:
         return None
 
 
+class _EventData:
+    """Finds the data of events in a body that arrives in pieces; a body that is no event stream is one item."""
+
+    __slots__ = ("_pending", "_plain", "done")
+
+    def __init__(self) -> None:
+        self._pending = b""
+        self._plain: bool | None = None
+        self.done = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        self._pending = pending = self._pending + chunk if self._pending else chunk
+        if self._plain is None:
+            self._plain = _is_plain(pending)
+        if self._plain is not False or b"\n" not in chunk:
+            _check_length(pending)
+            return []
+        *lines, self._pending = pending.split(b"\n")
+        found = [line[5:].strip() for line in lines if line.startswith(b"data:")]
+        self.done = DONE in found
+        return found
+
+    def rest(self) -> list[bytes]:
+        """What stood after the last line break."""
+        rest = self._pending.strip()
+        if rest.startswith(b"data:"):
+            return [rest[5:].strip()]
+        return [rest] if rest and self._plain else []
+
+
 async def _events(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
-    """The data of each event, found line by line; all of a body that is no event stream as one item."""
-    encoded = "content-encoding" in response.headers
-    pending = b""
-    plain: bool | None = None
-    async with aclosing(response.aiter_bytes() if encoded else response.aiter_raw()) as chunks:
+    found = _EventData()
+    packed = "content-encoding" in response.headers
+    async with aclosing(response.aiter_bytes() if packed else response.aiter_raw()) as chunks:
         async for chunk in chunks:
-            pending = pending + chunk if pending else chunk
-            plain = _is_plain(pending) if plain is None else plain
-            if plain is not False or b"\n" not in chunk:
-                _check_length(pending)
-                continue
-            *lines, pending = pending.split(b"\n")
-            for line in lines:
-                if line.startswith(b"data:"):
-                    yield line[5:].strip()
-            if DONE in chunk and any(line.endswith((DONE, DONE + b"\r")) for line in lines):
+            for data in found.feed(chunk):
+                yield data
+            if found.done:
                 await _drain(chunks)
                 return
-    rest = pending.strip()
-    if plain and rest:
-        yield rest
-    elif rest.startswith(b"data:"):
-        yield rest[5:].strip()
+    for data in found.rest():
+        yield data
 
 
 def _is_plain(start: bytes) -> bool | None:

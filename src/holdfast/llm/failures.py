@@ -147,6 +147,15 @@ def broken(target: Target, reason: str) -> StreamBroken:
     )
 
 
+def unsendable(target: Target, reason: str) -> ModelError:
+    """The request cannot be written as HTTP, which only a key with odd characters causes."""
+    return ModelError(
+        "llm_authentication",
+        f"The key of {target.provider} holds characters that no key has. {_set_key(target)}",
+        reason,
+    )
+
+
 def unusable(target: Target, what: str, body: bytes = b"") -> ModelError:
     """An answer that is not what the protocol promises."""
     return ModelError(

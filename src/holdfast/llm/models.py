@@ -9,11 +9,11 @@ from typing import Any
 from holdfast.errors import BadRequest, ModelError, NotFound
 from holdfast.llm import catalog
 from holdfast.llm.catalog import DEMO, Configured
-from holdfast.llm.client import Client
+from holdfast.llm.client import ModelClient
 from holdfast.llm.failures import Target
 from holdfast.llm.model import ModelCard, Provider
 from holdfast.llm.openai import OpenAI
-from holdfast.llm.row import Row
+from holdfast.llm.row import USUAL_WINDOW, Row
 from holdfast.llm.rows import ROWS
 
 LIST_SECONDS = 3.0
@@ -63,7 +63,6 @@ class Models:
         default_embedding: str | None = None,
         timeout: float | None = None,
         max_context_window: int = 128_000,
-        client: Client | None = None,
     ) -> None:
         self.max_context_window = max_context_window
         """The window of agents that chose none is at most this large."""
@@ -72,7 +71,7 @@ class Models:
         self._setting = _wanted(default)
         self._embedding_setting = _wanted(default_embedding)
         self._timeout = timeout
-        self._client = client or Client()
+        self._client = ModelClient()
         self._places = {name: place for place in reversed(self._configured) for name in _names(place)}
         self._live: dict[str, _Live] = {}
         self._listing = asyncio.Lock()
@@ -99,6 +98,14 @@ class Models:
         live = self._live.get(place.name)
         facts = (live.entries or {}).get(name) if live else None
         return catalog.card_of(row, place, name, facts)
+
+    def stored_card(self, handle: str | None) -> ModelCard:
+        """The card of a handle that was accepted once, for showing it, even if its provider is gone since."""
+        try:
+            return self.card(handle)
+        except (BadRequest, NotFound):
+            provider, _, name = (handle or self.default).strip().partition("/")
+            return ModelCard(provider, provider, name or provider, "", USUAL_WINDOW)
 
     def provider(self, card: ModelCard) -> Provider:
         """What serves a model, or an error that names what is missing for it."""

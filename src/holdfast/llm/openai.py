@@ -10,10 +10,10 @@ import orjson
 
 from holdfast.llm import catalog, failures
 from holdfast.llm.catalog import Configured
-from holdfast.llm.client import Client
+from holdfast.llm.client import ModelClient
 from holdfast.llm.failures import Target
 from holdfast.llm.model import Call, Delta, ModelCard, ToolSchema
-from holdfast.llm.openai_answer import Answer, Json
+from holdfast.llm.openai_answer import ChatAnswer, Json
 from holdfast.llm.row import Dialect, Row
 from holdfast.messages.model import (
     Base64Image,
@@ -33,7 +33,7 @@ LIST_ATTEMPTS = 1
 class OpenAI:
     """A server that speaks chat completions, asked for one of its models."""
 
-    def __init__(self, client: Client, place: Configured, row: Row, target: Target) -> None:
+    def __init__(self, client: ModelClient, place: Configured, row: Row, target: Target) -> None:
         self._client = client
         self._place = place
         self._row = row
@@ -42,7 +42,7 @@ class OpenAI:
 
     async def stream(self, call: Call) -> AsyncGenerator[Delta, None]:
         """Ask the model; closing the generator ends the request."""
-        answer = Answer(self._target, call.model)
+        answer = ChatAnswer(self._target, call.model)
         body = orjson.dumps(self.preview(call))
         async with aclosing(self._client.stream(self._target, "/chat/completions", body)) as events:
             async for data in events:
@@ -83,10 +83,15 @@ class OpenAI:
         if call.tools and card.tools:
             body |= _tools(call, card, self._dialect)
         if call.max_tokens is not None:
-            body[self._dialect.max_tokens] = call.max_tokens
+            body[_limit_field(card, self._dialect)] = call.max_tokens
         if call.response_format and call.response_format.get("type") not in (None, "text"):
             body["response_format"] = call.response_format
         return body | _sampling(call, card, self._dialect) | _reasoning(call, card, self._dialect)
+
+
+def _limit_field(card: ModelCard, dialect: Dialect) -> str:
+    """The field that limits the answer. OpenAI's reasoning models know only the newer one, behind a proxy as well."""
+    return "max_completion_tokens" if card.reasoning and dialect.fixed_temperature else dialect.max_tokens
 
 
 def _tools(call: Call, card: ModelCard, dialect: Dialect) -> Json:

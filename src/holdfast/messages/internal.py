@@ -18,7 +18,7 @@ from holdfast.messages.model import (
     TextPart,
     ToolReturnPart,
 )
-from holdfast.messages.shapes import ApprovalReturn, ImageContent, TextContent, Timestamp
+from holdfast.messages.shapes import ApprovalReturnJson, ImageContent, TextContent, Timestamp
 
 
 class CalledTool(TypedDict):
@@ -122,7 +122,7 @@ class InternalMessage(TypedDict):
     approval_request_id: str | None
     approve: bool | None
     denial_reason: str | None
-    approvals: list[ApprovalReturn | InternalReturn] | None
+    approvals: list[ApprovalReturnJson | InternalReturn] | None
 
 
 def internal(message: Message) -> InternalMessage:
@@ -188,10 +188,10 @@ def _returned(part: ToolReturnPart) -> InternalReturn:
     }
 
 
-def _approvals(message: Message) -> list[ApprovalReturn | InternalReturn] | None:
+def _approvals(message: Message) -> list[ApprovalReturnJson | InternalReturn] | None:
     if message.role != "approval" or message.calls:
         return None
-    approvals = list[ApprovalReturn | InternalReturn]()
+    approvals = list[ApprovalReturnJson | InternalReturn]()
     for part in message.content:
         if isinstance(part, ApprovalPart):
             approvals.append(

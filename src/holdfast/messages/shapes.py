@@ -63,13 +63,13 @@ class ToolCall(TypedDict):
     tool_call_id: str
 
 
-class ToolCallDelta(TypedDict, total=False):
+class ToolCallDeltaJson(TypedDict, total=False):
     name: str | None
     arguments: str | None
     tool_call_id: str | None
 
 
-class ToolReturn(TypedDict):
+class ToolReturnJson(TypedDict):
     type: Literal["tool"]
     tool_return: str | list[Content]
     status: Literal["success", "error"]
@@ -78,14 +78,14 @@ class ToolReturn(TypedDict):
     stderr: list[str] | None
 
 
-class ApprovalReturn(TypedDict):
+class ApprovalReturnJson(TypedDict):
     type: Literal["approval"]
     tool_call_id: str
     approve: bool
     reason: str | None
 
 
-Approval = Annotated[ApprovalReturn | ToolReturn, Field(discriminator="type")]
+Approval = Annotated[ApprovalReturnJson | ToolReturnJson, Field(discriminator="type")]
 
 
 class Common(TypedDict):
@@ -132,8 +132,8 @@ class HiddenReasoningMessage(Common):
 
 class ToolCallMessage(Common):
     message_type: Literal["tool_call_message"]
-    tool_call: ToolCall | ToolCallDelta
-    tool_calls: list[ToolCall] | ToolCallDelta | None
+    tool_call: ToolCall | ToolCallDeltaJson
+    tool_calls: list[ToolCall] | ToolCallDeltaJson | None
 
 
 class ToolReturnMessage(Common):
@@ -143,13 +143,13 @@ class ToolReturnMessage(Common):
     tool_call_id: str
     stdout: list[str] | None
     stderr: list[str] | None
-    tool_returns: list[ToolReturn] | None
+    tool_returns: list[ToolReturnJson] | None
 
 
 class ApprovalRequestMessage(Common):
     message_type: Literal["approval_request_message"]
-    tool_call: ToolCall | ToolCallDelta
-    tool_calls: list[ToolCall] | ToolCallDelta | None
+    tool_call: ToolCall | ToolCallDeltaJson
+    tool_calls: list[ToolCall] | ToolCallDeltaJson | None
 
 
 class ApprovalResponseMessage(Common):

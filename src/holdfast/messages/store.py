@@ -61,8 +61,9 @@ def of_run(run_id: str) -> Where:
     return c.run_id == run_id
 
 
-def of_step(step_id: str) -> Where:
-    return c.step_id == step_id
+def of_step(run_id: str, step_id: str) -> tuple[Where, Where]:
+    """The run is named because it has the index."""
+    return c.run_id == run_id, c.step_id == step_id
 
 
 def last_sequence(tx: Tx, who: Who, thread: Thread) -> int:

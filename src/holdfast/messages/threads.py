@@ -52,7 +52,6 @@ class Thread(Entity):
     external_key: str | None = None
     lease_owner: str | None = None
     lease_run_id: str | None = None
-    lease_until: datetime | None = None
     fence: int = 0
     """Counts the owners of the lease, so that a late commit of an earlier one is refused."""
 

@@ -20,7 +20,7 @@ from holdfast.messages.model import (
     ToolCallPart,
     ToolReturnPart,
 )
-from holdfast.messages.shapes import Content, LettaMessage, MessageType, ToolCall, ToolReturn
+from holdfast.messages.shapes import Content, LettaMessage, MessageType, ToolCall, ToolReturnJson
 
 Body = dict[str, Any]
 """What one message type has beyond the fields that all share."""
@@ -218,7 +218,7 @@ def _tool(message: Message, view: View) -> list[Body]:
     return [body if message.name else {**body, "name": returns[0].name}]
 
 
-def return_of(part: ToolReturnPart) -> ToolReturn:
+def return_of(part: ToolReturnPart) -> ToolReturnJson:
     """A tool's answer; the envelope in which V1 stored them is taken off."""
     text, status = part.output, part.status
     packed = envelope(text, '{"status":', "OK", "Failed")

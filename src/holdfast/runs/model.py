@@ -55,6 +55,8 @@ class Run(Entity):
     num_steps: Annotated[int, Hidden] = 0
     started_at: Annotated[datetime | None, Hidden] = None
     project_id: Annotated[str | None, Hidden] = None
+    owner: Annotated[str | None, Hidden] = None
+    """The server process that works on it."""
 
     @property
     def is_over(self) -> bool:

@@ -1,13 +1,17 @@
 """The table of runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from holdfast.auth.model import Who
+from holdfast.kit.clock import now
+from holdfast.messages import threads
+from holdfast.kit.page import Page
+from holdfast.runs.filter import RunFilter
 from holdfast.runs.model import Run
-from holdfast.store.table import Rows, Tx
+from holdfast.store.table import Rows, Tx, Where
 
 rows = Rows(
     "runs",
@@ -29,6 +33,33 @@ def get(tx: Tx, who: Who, id: str) -> Run:
     return rows.get(tx, who, id)
 
 
+def page(tx: Tx, who: Who, page: Page, wanted: RunFilter) -> list[Run]:
+    return rows.page(tx, who, page, *_where(wanted))
+
+
+def _where(wanted: RunFilter) -> list[Where]:
+    same = (
+        (c.agent_id, wanted.agent_id),
+        (c.background, wanted.background),
+        (c.stop_reason, wanted.stop_reason),
+    )
+    where: list[Where] = [column == value for column, value in same if value is not None]
+    if wanted.agent_ids:
+        where.append(c.agent_id.in_(wanted.agent_ids))
+    if wanted.statuses:
+        where.append(c.status.in_(wanted.statuses))
+    if wanted.active:
+        where.append(c.status.in_(ACTIVE))
+    if wanted.conversation_id is not None:
+        own = wanted.conversation_id == "default"
+        where.append(c.thread_id == (c.agent_id if own else wanted.conversation_id))
+    return where
+
+
+def delete(tx: Tx, who: Who, id: str) -> None:
+    rows.delete(tx, who, id)
+
+
 def change(tx: Tx, who: Who, id: str, values: Mapping[str, Any]) -> Run:
     return rows.update(tx, who, id, values)
 
@@ -44,3 +75,22 @@ def active_of_agent(tx: Tx, who: Who, agent_id: str) -> list[Run]:
 
 def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.agent_id == agent_id))
+
+
+def abandon(tx: Tx, who: Who, run: Run, error: Mapping[str, Any]) -> None:
+    """End a run whose turn could not end it, and free the thread that it may hold."""
+    moment, t = now(), threads.rows
+    values = {"status": "failed", "stop_reason": "error", "completed_at": moment, "metadata": {**run.metadata, **error}}
+    still = sa.and_(c.organization_id == who.organization_id, c.id == run.id, c.status.in_(ACTIVE))
+    tx.execute(rows.table.update().where(still).values(**values, updated_at=moment))
+    held = sa.and_(t.c.organization_id == who.organization_id, t.c.id == run.thread_id, t.c.lease_run_id == run.id)
+    tx.execute(t.table.update().where(held).values(lease_owner=None, lease_run_id=None))
+
+
+def mark_cancelled(tx: Tx, who: Who, run_ids: Sequence[str]) -> None:
+    """Active runs among these are cancelled; their turns notice at the next safe place."""
+    if run_ids:
+        moment = now()
+        mine = sa.and_(c.organization_id == who.organization_id, c.id.in_(list(run_ids)), c.status.in_(ACTIVE))
+        values = {"status": "cancelled", "stop_reason": "cancelled", "completed_at": moment, "updated_at": moment}
+        tx.execute(rows.table.update().where(mine).values(**values))

@@ -15,6 +15,7 @@ def engine(uri: str, schema: str, pool_size: int) -> sa.Engine:
         url.set(query=query),
         json_serializer=to_json,
         json_deserializer=from_json,
+        hide_parameters=True,
         connect_args={"prepare_threshold": None, "connect_timeout": 10},
         pool_size=pool_size,
         max_overflow=0,

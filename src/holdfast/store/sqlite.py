@@ -18,6 +18,7 @@ def engine(path: Path) -> sa.Engine:
         f"sqlite:///{path}",
         json_serializer=to_json,
         json_deserializer=from_json,
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "isolation_level": None, "cached_statements": 512},
         poolclass=sa.NullPool,
     )

@@ -16,7 +16,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PythonSource:
     """What can be said of a source without running it."""
 
     function: Function
@@ -31,12 +31,12 @@ class Source:
         return parsed(ast.get_docstring(self.function))
 
 
-def read(text: str) -> Source:
+def read(text: str) -> PythonSource:
     module = parsed_module(text)
     functions = [line for line in module.body if isinstance(line, Function)]
     if not functions:
         raise BadRequest("The tool's source code defines no function; the last function at its top level is the tool.")
-    return Source(functions[-1], {line.name: line for line in module.body if isinstance(line, ast.ClassDef)})
+    return PythonSource(functions[-1], {line.name: line for line in module.body if isinstance(line, ast.ClassDef)})
 
 
 def parsed_module(text: str) -> ast.Module:
@@ -49,7 +49,7 @@ def parsed_module(text: str) -> ast.Module:
         raise BadRequest(f"The tool's source code cannot be read as Python: {wrong}.") from wrong
 
 
-def parameters(source: Source) -> Schema:
+def parameters(source: PythonSource) -> Schema:
     """The schema of the function's parameters, from its signature and docstring."""
     docs = source.docs.parameters
     properties: Schema = {}
@@ -75,7 +75,7 @@ def parameters_from(args_schema: Mapping[str, Any]) -> Schema:
     return {"type": "object", "properties": properties, "required": required, **definitions}
 
 
-def _parameter(source: Source, parameter: ast.arg) -> Schema:
+def _parameter(source: PythonSource, parameter: ast.arg) -> Schema:
     if parameter.annotation is None:
         raise BadRequest(
             f"The argument {parameter.arg!r} of {source.name} has no type: annotate it (`{parameter.arg}: str`), "

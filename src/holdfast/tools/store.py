@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,9 @@ agents_tools = sa.Table(
     sa.Index("agents_tools_by_tool", "organization_id", "tool_id", "agent_id"),
 )
 link = agents_tools.c
+
+BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
+"""When built-in tools were made, for the order of lists: an organization's own tools are always newer."""
 
 
 def lacks_builtins(tx: Tx, who: Who) -> bool:
@@ -212,7 +216,6 @@ def _outdated(tx: Tx, who: Who) -> list[tuple[Builtin, str | None]]:
 
 
 def _row_of(who: Who, builtin: Builtin) -> Tool:
-    moment = now()
     return Tool(
         id=new_id("tool"),
         organization_id=who.organization_id,
@@ -224,8 +227,8 @@ def _row_of(who: Who, builtin: Builtin) -> Tool:
         tags=[builtin.tool_type],
         created_by_id=who.user_id,
         last_updated_by_id=who.user_id,
-        created_at=moment,
-        updated_at=moment,
+        created_at=BEFORE_ALL,
+        updated_at=now(),
     )
 
 

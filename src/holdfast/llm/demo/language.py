@@ -107,8 +107,8 @@ class Language:
 
     def bare(self, text: str) -> str:
         """The clause without fillers and closing marks."""
-        text = re.sub(r"\s*,\s*,", ",", self._drop.sub("", text))
-        text = self.unled(re.sub(r"\s+", " ", text).strip(_EDGE))
+        text = re.sub(r"\s+", " ", self._drop.sub("", text))
+        text = self.unled(re.sub(r" ?,(?: ?,)*", ",", text).strip(_EDGE))
         return text.strip(_EDGE)
 
     def value(self, text: str) -> str:

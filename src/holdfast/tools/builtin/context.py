@@ -1,5 +1,6 @@
 """What a built-in tool knows about the call that it serves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from holdfast.auth.model import Who
@@ -17,3 +18,5 @@ class ToolContext:
     thread_id: str
     cause: Cause = field(default_factory=Cause)
     timezone: str | None = None
+    isolated_block_ids: Sequence[str] = ()
+    """The thread's own blocks, which take the place of the agent's of the same label."""

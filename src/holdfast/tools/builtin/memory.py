@@ -102,7 +102,7 @@ def memory_finish_edits(ctx: ToolContext) -> None:
 
 
 def _editable(ctx: ToolContext, label: str) -> Block:
-    block = blocks.held_for_edit(ctx.tx, ctx.who, ctx.agent_id, label)
+    block = blocks.held_for_edit(ctx.tx, ctx.who, ctx.agent_id, label, ctx.isolated_block_ids)
     if block is None:
         held = ", ".join(map(repr, _labels(ctx))) or "none"
         raise ToolError(f"You have no memory block labelled {label!r}; the labels of your blocks: {held}.")

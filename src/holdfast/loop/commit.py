@@ -1,0 +1,203 @@
+"""The step's one transaction: its tool calls, its messages, its record, and where the run and the thread stand."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from holdfast.agents import store as agents
+from holdfast.auth.model import Who
+from holdfast.blocks.store import Cause
+from holdfast.errors import AppError, Conflict, ModelError
+from holdfast.kit.clock import now
+from holdfast.kit.ids import new_id
+from holdfast.llm.model import Call
+from holdfast.loop.act import act, ends_turn
+from holdfast.loop.answer import Answer
+from holdfast.loop.state import Turn
+from holdfast.messages import store as messages
+from holdfast.messages import threads
+from holdfast.messages.model import Message, Part, Role, ToolCallPart
+from holdfast.runs import store as runs
+from holdfast.runs.model import StopReason, status_of
+from holdfast.steps import store as steps
+from holdfast.steps.model import Step
+from holdfast.store.table import Tx
+from holdfast.tools.builtin.context import ToolContext
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Everything that a step's transaction needs."""
+
+    turn: Turn
+    step: Step
+    call: Call
+    answer: Answer
+    spoken: Message | None
+    calls: Sequence[ToolCallPart]
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a step came to: the messages it produced, and why the turn ends if it does."""
+
+    messages: list[Message] = field(default_factory=list[Message])
+    stop_reason: StopReason | None = None
+
+
+def step(tx: Tx, work: Work) -> Done:
+    """Run the calls and store the step; the turn's end too, when this was its last."""
+    turn = work.turn
+    produced = [work.spoken] if work.spoken is not None else []
+    if work.calls:
+        produced.append(_returns(tx, work))
+    reason = _stop_reason(work)
+    _hold(tx, turn, produced, release=reason is not None)
+    for message in turn.inputs:
+        message.step_id = work.step.id
+    messages.append(tx, [*turn.inputs, *produced])
+    steps.insert(tx, _recorded(work, reason))
+    if reason is not None:
+        _end_run(tx, turn, reason)
+    return Done(produced, reason)
+
+
+def finish(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = None) -> None:
+    """End a turn outside a step: it failed, or was cancelled before it did anything."""
+    _hold(tx, turn, [], release=True)
+    _end_run(tx, turn, reason, failed)
+
+
+def failed_step(tx: Tx, who: Who, step: Step, failed: ModelError) -> None:
+    """Remember the model call that failed; nothing of it becomes a message."""
+    step.status, step.stop_reason = "failed", "llm_api_error"
+    step.error_type, step.error_data = failed.code, {"message": failed.detail, "detail": failed.explanation}
+    step.step_ns = step.llm_request_ns = time.time_ns() - (step.step_start_ns or 0)
+    steps.insert(tx, step)
+
+
+def message_of(turn: Turn, role: Role, parts: list[Part], *, step_id: str | None = None, id: str | None = None) -> Message:
+    """A message of this turn that is not stored yet."""
+    return Message(
+        id=id or new_id("message"),
+        organization_id=turn.who.organization_id,
+        created_by_id=turn.who.user_id,
+        agent_id=turn.agent.id,
+        thread_id=turn.thread.id,
+        role=role,
+        content=parts,
+        model=turn.card.name if role == "assistant" else None,
+        step_id=step_id,
+        run_id=turn.run.id,
+    )
+
+
+def _returns(tx: Tx, work: Work) -> Message:
+    turn, began = work.turn, time.perf_counter_ns()
+    ctx = ToolContext(
+        tx=tx,
+        who=turn.who,
+        agent_id=turn.agent.id,
+        thread_id=turn.thread.id,
+        cause=Cause(run_id=turn.run.id, step_id=work.step.id),
+        timezone=turn.agent.timezone,
+    )
+    returns = act(ctx, turn.agent, turn.tools, work.calls)
+    work.step.tool_execution_ns = time.perf_counter_ns() - began
+    work.step.tools_used = [call.name for call in work.calls]
+    return message_of(turn, "tool", list(returns), step_id=work.step.id)
+
+
+def _stop_reason(work: Work) -> StopReason | None:
+    if work.turn.is_cancelled:
+        return "cancelled"
+    if not work.calls:
+        return "max_tokens_exceeded" if work.answer.finish == "length" else "end_turn"
+    if ends_turn(work.turn.agent.tool_rules, work.calls):
+        return "tool_rule"
+    return "max_steps" if work.is_last else None
+
+
+def _hold(tx: Tx, turn: Turn, produced: Sequence[Message], *, release: bool) -> None:
+    """Check that the thread is still ours, and say when it last had a message; a late owner commits nothing."""
+    c = threads.rows.c
+    values: dict[str, Any] = {"lease_owner": None, "lease_run_id": None} if release else {}
+    if produced or turn.inputs:
+        values["last_message_at"] = now()
+    if release:
+        values["last_run_completion"] = now()
+    mine = sa.and_(
+        c.organization_id == turn.who.organization_id, c.id == turn.thread.id, c.fence == turn.thread.fence
+    )
+    change = threads.rows.table.update().where(mine).values(**(values or {"fence": turn.thread.fence}))
+    if tx.execute(change).rowcount == 0:
+        raise Conflict(f"Run {turn.run.id} lost its thread to another server and was not stored; send the message again.")
+
+
+def _recorded(work: Work, reason: StopReason | None) -> Step:
+    turn, made, usage = work.turn, work.step, work.answer.usage
+    made.status = "cancelled" if reason == "cancelled" else "success"
+    made.stop_reason = reason
+    made.prompt_tokens, made.completion_tokens = usage.prompt_tokens, usage.completion_tokens
+    made.total_tokens, made.cached_input_tokens = usage.total_tokens, usage.cached_input_tokens
+    made.cache_write_tokens, made.reasoning_tokens = usage.cache_write_tokens, usage.reasoning_tokens
+    made.request, made.response = _trace(work)
+    turn.sent = len(work.call.messages)
+    made.step_ns = time.time_ns() - (made.step_start_ns or 0)
+    return made
+
+
+def _trace(work: Work) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was sent and came back; of the messages only those that are new since the step before."""
+    call = work.call
+    sent = call.messages[max(work.turn.sent, 1) :] if work.turn.sent else [m for m in work.turn.inputs]
+    request = {
+        "model": work.turn.card.handle,
+        "messages": [{"role": m.role, "content": [part.model_dump() for part in m.content]} for m in sent],
+        "messages_before": len(call.messages) - len(sent),
+        "tools": [tool.name for tool in call.tools],
+        "temperature": call.temperature,
+        "max_tokens": call.max_tokens,
+    }
+    parts = work.spoken.content if work.spoken is not None else []
+    response = {"content": [part.model_dump() for part in parts], "finish_reason": work.answer.finish}
+    return request, response
+
+
+def _end_run(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = None) -> None:
+    run, moment, c = turn.run, now(), runs.c
+    run.status, run.stop_reason, run.completed_at = status_of(reason), reason, moment
+    run.num_steps, run.total_duration_ns, run.ttft_ns = turn.spent.steps, turn.elapsed_ns, turn.first_token_ns
+    if failed is not None:
+        run.metadata = {**run.metadata, "error": dict(failed.body())}
+    tx.execute(
+        runs.rows.table.update()
+        .where(c.organization_id == turn.who.organization_id, c.id == run.id, c.status.in_(runs.ACTIVE))
+        .values(
+            status=run.status,
+            stop_reason=reason,
+            completed_at=moment,
+            updated_at=moment,
+            num_steps=run.num_steps,
+            total_duration_ns=run.total_duration_ns,
+            ttft_ns=run.ttft_ns,
+            metadata=run.metadata,
+            input=[],
+        )
+    )
+    a = agents.c
+    tx.execute(
+        agents.rows.table.update()
+        .where(a.organization_id == turn.who.organization_id, a.id == turn.agent.id)
+        .values(
+            last_run_completion=moment,
+            last_run_duration_ms=run.total_duration_ns // 1_000_000,
+            last_stop_reason=reason,
+        )
+    )
+
+

@@ -1,0 +1,58 @@
+"""The server processes that are alive. A process that stopped beating leaves its runs and threads to the others."""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from holdfast.kit.clock import now
+from holdfast.messages import threads
+from holdfast.runs import store as runs
+from holdfast.store.columns import Moment
+from holdfast.store.table import Tx, metadata
+
+BEAT_S = 3.0
+ALIVE_FOR = timedelta(seconds=10)
+
+processes = sa.Table(
+    "processes",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("expires_at", Moment(), nullable=False),
+)
+c = processes.c
+
+INTERRUPTED = {"error": {"type": "interrupted", "message": "The server stopped while it worked on this run.", "detail": ""}}
+
+
+def beat(tx: Tx, id: str) -> None:
+    """Say that a process is alive, and take over what dead ones have left."""
+    expires_at = now() + ALIVE_FOR
+    if tx.execute(processes.update().where(c.id == id).values(expires_at=expires_at)).rowcount == 0:
+        tx.execute(processes.insert().values(id=id, expires_at=expires_at))
+    bury(tx)
+
+
+def leave(tx: Tx, id: str) -> None:
+    tx.execute(processes.delete().where(c.id == id))
+
+
+def bury_all(tx: Tx) -> None:
+    """This is the only process (SQLite): whoever was there before is dead."""
+    tx.execute(processes.delete())
+    bury(tx)
+
+
+def bury(tx: Tx) -> None:
+    """Free the threads of dead processes, and end the runs that were theirs."""
+    tx.execute(processes.delete().where(c.expires_at < now()))
+    alive = sa.select(c.id)
+    t, r = threads.rows, runs.rows
+    orphaned = sa.and_(r.c.status.in_(runs.ACTIVE), sa.or_(r.c.owner.is_(None), r.c.owner.not_in(alive)))
+    moment = now()
+    tx.execute(
+        r.table.update()
+        .where(orphaned)
+        .values(status="failed", stop_reason="error", completed_at=moment, updated_at=moment, metadata=INTERRUPTED)
+    )
+    free = sa.and_(t.c.lease_owner.is_not(None), t.c.lease_owner.not_in(alive))
+    tx.execute(t.table.update().where(free).values(lease_owner=None, lease_run_id=None))

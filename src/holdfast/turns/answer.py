@@ -1,0 +1,63 @@
+"""A turn's events, collected into one JSON answer."""
+
+from collections.abc import Iterable
+
+from holdfast.errors import AppError
+from holdfast.loop.events import Committed, Ended, Spent
+from holdfast.messages import wire
+from holdfast.messages.shapes import LettaMessage
+from holdfast.messages.wire import View
+from holdfast.runs.model import StopReason
+from holdfast.turns.requests import SendMessage
+from holdfast.turns.runner import Live
+from holdfast.turns.shapes import LettaResponse, LettaStopReason, LettaUsageStatistics
+
+
+async def collect(live: Live) -> LettaResponse:
+    """Wait for the turn to end; an error of it is raised."""
+    view = view_of(live.asked.body)
+    said: list[LettaMessage] = []
+    async for event in live.events.follow():
+        if isinstance(event, Committed):
+            said += wire.expand_all(event.messages, view)
+        elif isinstance(event, Ended):
+            if event.error is not None:
+                raise event.error
+            return {
+                "messages": said,
+                "stop_reason": stop_reason(event.stop_reason),
+                "usage": usage(event.spent, [live.run_id]),
+                "logprobs": None,
+                "turns": None,
+            }
+    raise AppError(f"Run {live.run_id} ended without a result; see the server's log.")
+
+
+def view_of(body: SendMessage) -> View:
+    types = body.include_return_message_types
+    return View(
+        types=None if types is None else frozenset(types),
+        summaries=body.include_compaction_messages,
+        use_assistant_message=body.use_assistant_message,
+        tool_name=body.assistant_message_tool_name,
+        tool_kwarg=body.assistant_message_tool_kwarg,
+    )
+
+
+def stop_reason(reason: StopReason) -> LettaStopReason:
+    return {"message_type": "stop_reason", "stop_reason": reason}
+
+
+def usage(spent: Spent, run_ids: Iterable[str]) -> LettaUsageStatistics:
+    return {
+        "message_type": "usage_statistics",
+        "completion_tokens": spent.completion_tokens,
+        "prompt_tokens": spent.prompt_tokens,
+        "total_tokens": spent.total_tokens,
+        "step_count": spent.steps,
+        "run_ids": list(run_ids),
+        "cached_input_tokens": spent.cached_input_tokens,
+        "cache_write_tokens": spent.cache_write_tokens,
+        "reasoning_tokens": spent.reasoning_tokens,
+        "context_tokens": spent.context_tokens,
+    }

@@ -1,0 +1,207 @@
+"""How a turn starts: the run is recorded, the thread is taken, and everything the loop needs is loaded, in one go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from holdfast.agents import store as agents
+from holdfast.agents.compile import recompile
+from holdfast.agents.model import Agent
+from holdfast.agents.wire import context_window
+from holdfast.auth.model import Who
+from holdfast.errors import BadRequest, Busy
+from holdfast.kit.clock import now
+from holdfast.kit.ids import new_id
+from holdfast.llm.model import ModelCard, Provider
+from holdfast.llm.models import Models
+from holdfast.loop.state import Options, Turn
+from holdfast.messages import requests, threads
+from holdfast.messages import store as messages
+from holdfast.messages.model import Message
+from holdfast.messages.requests import MessageCreate
+from holdfast.messages.threads import Thread
+from holdfast.runs import store as runs
+from holdfast.runs.model import Run
+from holdfast.store.table import Tx
+from holdfast.tools import store as tools
+from holdfast.turns.requests import SendMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for a turn."""
+
+    who: Who
+    body: SendMessage
+    find_thread: Callable[[Tx], Thread]
+    run_type: str
+    queues: bool = True
+    """Wait behind other turns of the thread, instead of an error at once."""
+    request_id: str | None = None
+
+
+@dataclass(slots=True)
+class Begun:
+    """A recorded run; its turn is there as soon as the thread was free."""
+
+    run: Run
+    inputs: list[Message]
+    turn: Turn | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The model of a turn, and what serves it."""
+
+    card: ModelCard
+    provider: Provider
+
+
+def begin(tx: Tx, asked: Asked, models: Models, owner: str) -> Begun:
+    thread = asked.find_thread(tx)
+    agent = agents.get(tx, asked.who, thread.agent_id)
+    chosen = _model(models, asked, agent, thread)
+    run = _run(asked, agent, thread, owner)
+    begun = Begun(run, _inputs(asked, agent, thread, run), None)
+    run.input = [message.model_dump() for message in begun.inputs]
+    held = _take(tx, thread, run, owner)
+    if held is None and not asked.queues:
+        raise _busy(tx, asked.who, thread)
+    if held is None:
+        run.status = "created"
+    runs.insert(tx, run)
+    if held is not None:
+        recompile(tx, asked.who, agent, held)
+        begun.turn = _assembled(tx, asked, begun, agent, held, models, chosen)
+    return begun
+
+
+def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, owner: str) -> Turn | None:
+    """The turn of a waiting run, if the thread is free and every earlier run is over."""
+    thread = threads.rows.get(tx, asked.who, begun.run.thread_id)
+    held = _take(tx, thread, begun.run, owner)
+    if held is None:
+        return None
+    agent = agents.get(tx, asked.who, thread.agent_id)
+    chosen = _model(models, asked, agent, held)
+    runs.change(tx, asked.who, begun.run.id, {"status": "running", "started_at": now()})
+    begun.run.status = "running"
+    recompile(tx, asked.who, agent, held)
+    return _assembled(tx, asked, begun, agent, held, models, chosen)
+
+
+def peek(tx: Tx, asked: Asked, models: Models) -> Turn:
+    """The turn as it would start now; nothing is taken, nothing is stored."""
+    thread = asked.find_thread(tx)
+    agent = agents.get(tx, asked.who, thread.agent_id)
+    run = _run(asked, agent, thread, "")
+    chosen = _model(models, asked, agent, thread)
+    return _assembled(tx, asked, Begun(run, _inputs(asked, agent, thread, run), None), agent, thread, models, chosen)
+
+
+def _take(tx: Tx, thread: Thread, run: Run, owner: str) -> Thread | None:
+    """The thread, now ours, unless someone else has it or came before us."""
+    t, r = threads.rows, runs.rows
+    earlier = sa.exists().where(
+        r.c.organization_id == thread.organization_id,
+        r.c.thread_id == thread.id,
+        r.c.status.in_(runs.ACTIVE),
+        sa.tuple_(r.c.created_at, r.c.id) < sa.tuple_(sa.literal(run.created_at, r.c.created_at.type), sa.literal(run.id)),
+    )
+    free = sa.and_(t.c.organization_id == thread.organization_id, t.c.id == thread.id, t.c.lease_owner.is_(None))
+    row = tx.execute(
+        t.table.update()
+        .where(free, ~earlier)
+        .values(lease_owner=owner, lease_run_id=run.id, fence=t.c.fence + 1)
+        .returning(t.table)
+    ).one_or_none()
+    return None if row is None else t.load(row)
+
+
+def _assembled(
+    tx: Tx, asked: Asked, begun: Begun, agent: Agent, thread: Thread, models: Models, chosen: Chosen
+) -> Turn:
+    """The turn with everything that the loop needs in memory."""
+    body = asked.body
+    return Turn(
+        who=asked.who,
+        run=begun.run,
+        agent=agent,
+        thread=thread,
+        tools=tools.of_agent(tx, asked.who, agent.id),
+        window=messages.window(tx, asked.who, thread),
+        inputs=begun.inputs,
+        options=Options(
+            body.max_steps, body.override_model, body.override_system or body.system, asked.request_id
+        ),
+        card=chosen.card,
+        provider=chosen.provider,
+        context_window=thread.context_window_limit or context_window(agent, chosen.card, models.max_context_window),
+    )
+
+
+def _model(models: Models, asked: Asked, agent: Agent, thread: Thread) -> Chosen:
+    card = models.card(asked.body.override_model or thread.model or agent.model)
+    return Chosen(card, models.provider(card))
+
+
+def _run(asked: Asked, agent: Agent, thread: Thread, owner: str) -> Run:
+    body, moment = asked.body, now()
+    return Run(
+        id=new_id("run"),
+        organization_id=asked.who.organization_id,
+        created_by_id=asked.who.user_id,
+        created_at=moment,
+        started_at=moment,
+        agent_id=agent.id,
+        thread_id=thread.id,
+        status="running",
+        background=body.background,
+        base_template_id=agent.base_template_id,
+        project_id=agent.project_id,
+        metadata={"run_type": asked.run_type},
+        request_config={
+            "use_assistant_message": body.use_assistant_message,
+            "assistant_message_tool_name": body.assistant_message_tool_name,
+            "assistant_message_tool_kwarg": body.assistant_message_tool_kwarg,
+            "include_return_message_types": body.include_return_message_types,
+        },
+        owner=owner,
+    )
+
+
+def _inputs(asked: Asked, agent: Agent, thread: Thread, run: Run) -> list[Message]:
+    inputs: list[Message] = []
+    for item in asked.body.items:
+        if not isinstance(item, MessageCreate):
+            raise BadRequest(f"Agent {agent.id} is not waiting for an approval or a tool's result.")
+        inputs.append(
+            Message(
+                id=new_id("message"),
+                organization_id=asked.who.organization_id,
+                created_by_id=asked.who.user_id,
+                agent_id=agent.id,
+                thread_id=thread.id,
+                role=item.role,
+                content=requests.parts_of(item.content),
+                name=item.name,
+                otid=requests.otid_of(item),
+                sender_id=item.sender_id,
+                group_id=item.group_id,
+                batch_item_id=item.batch_item_id,
+                run_id=run.id,
+            )
+        )
+    return inputs
+
+
+def _busy(tx: Tx, who: Who, thread: Thread) -> Busy:
+    active = runs.active(tx, who, thread.id)
+    run_id = active[0].id if active else thread.lease_run_id
+    return Busy(
+        f"Conversation {thread.id} is working on another request ({run_id}). Wait for it, or cancel it first.",
+        run_id=run_id,
+    )
+
+

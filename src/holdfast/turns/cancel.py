@@ -1,0 +1,44 @@
+"""Stopping runs: the ones named, or all that a thread or an agent has at work."""
+
+from collections.abc import Sequence
+
+from holdfast.auth.model import Who
+from holdfast.conversations import store as conversations
+from holdfast.errors import Conflict
+from holdfast.messages.threads import Thread
+from holdfast.runs import store as runs
+from holdfast.runs.model import Run
+from holdfast.store.database import Database
+from holdfast.store.table import Tx
+from holdfast.turns.runner import Runner
+
+
+async def cancel_of_agent(
+    runner: Runner, db: Database, who: Who, agent_id: str, run_ids: Sequence[str] | None
+) -> dict[str, str]:
+    """Cancel the runs named, or everything that the agent is working on."""
+    found = await db.read(_named if run_ids else runs.active_of_agent, who, run_ids or agent_id)  # pyright: ignore[reportArgumentType] -- the two take what they are given
+    return await _cancel(runner, db, who, found, f"Agent {agent_id}")
+
+
+async def cancel_of_thread(
+    runner: Runner, db: Database, who: Who, conversation_id: str, agent_id: str | None
+) -> dict[str, str]:
+    def active(tx: Tx) -> tuple[Thread, list[Run]]:
+        thread = conversations.resolve(tx, who, conversation_id, agent_id)
+        return thread, runs.active(tx, who, thread.id)
+
+    thread, found = await db.read(active)
+    return await _cancel(runner, db, who, found, f"Conversation {thread.id}")
+
+
+async def _cancel(runner: Runner, db: Database, who: Who, found: Sequence[Run], what: str) -> dict[str, str]:
+    if not found:
+        raise Conflict(f"{what} is not working on anything, so there is nothing to cancel.")
+    elsewhere = [run.id for run in found if not await runner.cancel(run.id)]
+    await db.write(runs.mark_cancelled, who, elsewhere)
+    return {run.id: "cancelled" for run in found}
+
+
+def _named(tx: Tx, who: Who, run_ids: Sequence[str]) -> list[Run]:
+    return [runs.get(tx, who, id) for id in run_ids]

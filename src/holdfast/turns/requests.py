@@ -1,0 +1,73 @@
+"""The bodies that start a turn (CONTRACT §3.1, §19)."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from holdfast.kit.entity import Shape
+from holdfast.messages.requests import Content, InputMessage, MessageCreate
+from holdfast.messages.shapes import MessageType
+
+
+class ClientTool(Shape):
+    """A tool that the client runs itself, for one request."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class ClientSkill(Shape):
+    """Something the client can do, listed in the prompt for one request."""
+
+    name: str
+    description: str
+    location: str
+
+
+class SendMessage(Shape):
+    """A request to an agent."""
+
+    messages: list[InputMessage] | None = None
+    input: str | list[Content] | None = None
+    max_steps: Annotated[int, Field(ge=1, le=1000)] = 50
+    use_assistant_message: bool = True
+    assistant_message_tool_name: str = "send_message"
+    assistant_message_tool_kwarg: str = "message"
+    include_return_message_types: list[MessageType] | None = None
+    enable_thinking: str | bool = "true"
+    client_tools: list[ClientTool] | None = None
+    client_skills: list[ClientSkill] | None = None
+    override_model: str | None = None
+    override_system: str | None = None
+    system: str | None = None
+    include_compaction_messages: bool = False
+    return_logprobs: bool = False
+    top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
+    return_token_ids: bool = False
+    streaming: bool = False
+    stream_tokens: bool = False
+    include_pings: bool = True
+    background: bool = False
+
+    @model_validator(mode="after")
+    def _has_one_input(self) -> "SendMessage":
+        if (self.messages is None) == (self.input is None):
+            raise ValueError("send exactly one of `messages` and `input`")
+        if self.messages is not None and not self.messages:
+            raise ValueError("`messages` is empty; send at least one message")
+        return self
+
+    @property
+    def items(self) -> list[InputMessage]:
+        """The messages; `input` is one of the user."""
+        if self.input is not None:
+            return [MessageCreate(role="user", content=self.input)]
+        return self.messages or []
+
+
+class SendConversationMessage(SendMessage):
+    """A request to a conversation, which streams unless told otherwise."""
+
+    agent_id: str | None = None
+    streaming: bool = True

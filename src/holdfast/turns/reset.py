@@ -1,0 +1,50 @@
+"""Units of work on a thread as a whole: emptying its window, compiling its prompt anew, showing the next request."""
+
+from typing import Any
+
+from holdfast.agents import load
+from holdfast.agents import store as agents
+from holdfast.agents.compile import preview, recompile
+from holdfast.agents.load import Loaded
+from holdfast.auth.model import Who
+from holdfast.conversations import store as conversations
+from holdfast.errors import Busy
+from holdfast.llm.models import Models
+from holdfast.loop import context
+from holdfast.messages import threads
+from holdfast.messages.threads import Thread
+from holdfast.store.table import Tx, take_sequence
+from holdfast.turns.begin import Asked, peek
+
+
+def reset(tx: Tx, who: Who, agent_id: str) -> Loaded:
+    """Put nothing but the prompt before the model; the history stays in recall."""
+    agent, thread = agents.get(tx, who, agent_id), threads.get(tx, who, agent_id)
+    _refuse_while_busy(thread)
+    window = {"window_start": take_sequence(tx, "messages", 1), "window_ids": None, "summary_id": None}
+    thread = threads.rows.update(tx, who, thread.id, window)
+    recompile(tx, who, agent, thread, always=True)
+    return load.one(tx, who, agent_id)
+
+
+def recompile_conversation(tx: Tx, who: Who, conversation_id: str, agent_id: str | None, *, dry_run: bool) -> str:
+    thread = conversations.resolve(tx, who, conversation_id, agent_id)
+    agent = agents.get(tx, who, thread.agent_id)
+    if dry_run:
+        return preview(tx, who, agent, thread).text
+    sections = recompile(tx, who, agent, thread, always=True)
+    return sections.text if sections else ""
+
+
+def next_request(tx: Tx, asked: Asked, models: Models) -> dict[str, Any]:
+    """The request that the provider would get for this input; nothing is stored."""
+    turn = peek(tx, asked, models)
+    return turn.provider.preview(context.build(turn))
+
+
+def _refuse_while_busy(thread: Thread) -> None:
+    if thread.lease_run_id is not None:
+        raise Busy(
+            f"The thread is working on {thread.lease_run_id}; wait for it, or cancel it first.",
+            run_id=thread.lease_run_id,
+        )

@@ -1,0 +1,76 @@
+"""A turn's events as server-sent events (CONTRACT §3.2)."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from uuid import uuid4
+
+from holdfast.errors import AppError, ModelError
+from holdfast.kit.clock import now
+from holdfast.kit.reply import encode
+from holdfast.kit.sse import DONE, frame
+from holdfast.loop.events import Committed, Ended
+from holdfast.messages import wire
+from holdfast.turns.answer import stop_reason, usage, view_of
+from holdfast.turns.runner import Live
+from holdfast.turns.shapes import ErrorMessage, Ping
+
+LONGEST_SILENCE_S = 1800.0
+"""A stream that has had nothing but pings for this long is ended."""
+
+
+async def stream(live: Live, keepalive: float) -> AsyncGenerator[bytes]:
+    body = live.asked.body
+    view = view_of(body)
+    heard = time.monotonic()
+    if body.include_pings:
+        yield frame(encode(_ping(live.run_id)))
+    async with aclosing(live.events.follow(silence=keepalive)) as events:
+        async for event in events:
+            if event is None:
+                if time.monotonic() - heard > LONGEST_SILENCE_S:
+                    return
+                yield frame(encode(_ping(live.run_id))) if body.include_pings else b": still here\n\n"
+                continue
+            heard = time.monotonic()
+            if isinstance(event, Committed):
+                for message in wire.expand_all(event.messages, view):
+                    yield frame(encode(message))
+            elif isinstance(event, Ended):
+                yield _end(live, event)
+
+
+def _end(live: Live, event: Ended) -> bytes:
+    frames = [frame(encode(stop_reason(event.stop_reason)))]
+    if event.error is not None:
+        frames.append(frame(encode(_error(live.run_id, event.error)), b"error"))
+    else:
+        frames.append(frame(encode(usage(event.spent, [live.run_id]))))
+    return b"".join([*frames, DONE])
+
+
+def _ping(run_id: str) -> Ping:
+    return {
+        "message_type": "ping",
+        "id": f"ping-{uuid4()}",
+        "date": now().isoformat(timespec="seconds"),
+        "name": None,
+        "otid": None,
+        "sender_id": None,
+        "step_id": None,
+        "is_err": None,
+        "seq_id": None,
+        "run_id": run_id,
+    }
+
+
+def _error(run_id: str, error: AppError) -> ErrorMessage:
+    known = isinstance(error, ModelError)
+    return {
+        "message_type": "error_message",
+        "run_id": run_id,
+        "error_type": error.code if known else "internal_error",
+        "message": error.detail,
+        "detail": (error.explanation if known else "") or error.detail,
+        "seq_id": None,
+    }
