@@ -1,24 +1,27 @@
 """What clients do most: each operation is a function that does it once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 
 import httpx
 
 LISTED = 100
+LONG = 200
+"""How many turns a long thread holds before it is measured."""
 
 Operation = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One client of one server, with the agents that its operations use."""
+    """One client of one server, with the agents that its operations use: short threads in turn, and a long one."""
 
     http: httpx.Client
     model: str
-    agent: str
+    short: Iterator[str]
+    long: str
 
     def operations(self) -> dict[str, tuple[Operation, int]]:
         """By name: what to do, and how often in a round."""
@@ -29,41 +32,51 @@ class Workload:
             "block update": (self.update_block, 200),
             "turn": (self.turn, 60),
             "streamed turn": (self.stream, 60),
+            f"turn after {LONG}": (self.turn_of_long_thread, 30),
         }
 
     def create(self) -> None:
         create_agent(self.http, self.model)
 
     def retrieve(self) -> None:
-        self.http.get(f"/v1/agents/{self.agent}").raise_for_status()
+        self.http.get(f"/v1/agents/{next(self.short)}").raise_for_status()
 
     def list(self) -> None:
         listed = self.http.get("/v1/agents/", params={"limit": LISTED}).raise_for_status()
         assert len(listed.json()) == LISTED
 
     def update_block(self) -> None:
-        path = f"/v1/agents/{self.agent}/core-memory/blocks/human"
+        path = f"/v1/agents/{next(self.short)}/core-memory/blocks/human"
         self.http.patch(path, json={"value": f"Likes the number {next(_numbers)}."}).raise_for_status()
 
     def turn(self) -> None:
-        answer = self.http.post(f"/v1/agents/{self.agent}/messages", json=_message()).raise_for_status()
-        assert any(message["message_type"] == "assistant_message" for message in answer.json()["messages"])
+        take_turn(self.http, next(self.short))
+
+    def turn_of_long_thread(self) -> None:
+        take_turn(self.http, self.long)
 
     def stream(self) -> None:
         body = {**_message(), "stream_tokens": True}
-        with self.http.stream("POST", f"/v1/agents/{self.agent}/messages/stream", json=body) as answer:
+        with self.http.stream("POST", f"/v1/agents/{next(self.short)}/messages/stream", json=body) as answer:
             assert answer.read().rstrip().endswith(b"[DONE]")
 
 
 def prepare(http: httpx.Client, model: str) -> Workload:
-    agents = [create_agent(http, model) for _ in range(LISTED)]
-    return Workload(http, model, agents[0])
+    long, *short = [create_agent(http, model) for _ in range(LISTED)]
+    for _ in range(LONG):
+        take_turn(http, long)
+    return Workload(http, model, cycle(short), long)
 
 
 def create_agent(http: httpx.Client, model: str) -> str:
     blocks = [{"label": "human", "value": "Ada."}, {"label": "persona", "value": "A plain assistant."}]
     body: dict[str, Any] = {"name": f"bench-{next(_numbers)}", "model": model, "memory_blocks": blocks}
     return http.post("/v1/agents/", json=body).raise_for_status().json()["id"]
+
+
+def take_turn(http: httpx.Client, agent: str) -> None:
+    answer = http.post(f"/v1/agents/{agent}/messages", json=_message()).raise_for_status()
+    assert any(message["message_type"] == "assistant_message" for message in answer.json()["messages"])
 
 
 def _message() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The composition root: everything is built here, once, from the settings."""
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,6 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.cors import CORSMiddleware
 
 from holdfast import failures
@@ -18,10 +18,13 @@ from holdfast.auth.gate import Gate, Policy
 from holdfast.auth.keyring import Keyring
 from holdfast.config import Settings
 from holdfast.errors import AppError
+from holdfast.kit.bodylimit import BodyLimit
+from holdfast.kit.egress import Egress
 from holdfast.kit.routes import Dispatch
 from holdfast.llm.catalog import configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
+from holdfast.repeats.middleware import Repeats
 from holdfast.routers import ROUTERS
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
@@ -57,6 +60,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.keyring = keyring
     app.state.models = models
     app.state.runner = Runner(db, models, settings)
+    app.state.egress = Egress(settings.allow_private_urls)
     app.state.draining = asyncio.Event()
     return app
 
@@ -72,7 +76,8 @@ def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Midd
     )
     chain = [
         Middleware(Gate, keyring=keyring, policy=policy),
-        Middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_mb * 2**20),
+        Middleware(BodyLimit, megabytes=settings.max_body_mb),
+        Middleware(Repeats, db=db),
         Middleware(AsyncExitStackMiddleware),
     ]
     if settings.cors_origins:
@@ -90,8 +95,11 @@ def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Midd
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.runner.start()
+    gc.collect()
+    gc.freeze()  # what is there now stays: a collection need not look at it again
     yield
     app.state.draining.set()
     await app.state.runner.drain()
+    await app.state.runner.stop()
     await app.state.models.close()
     app.state.db.close()

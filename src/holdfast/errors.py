@@ -10,14 +10,25 @@ class AppError(Exception):
     status: ClassVar[int] = 500
     retry: ClassVar[bool | None] = None
     """What `x-should-retry` says to the SDK; None leaves its own rules in force."""
+    code: str = "internal_error"
+    """The kind of failure, in the words of a stream's error event (CONTRACT §3.2)."""
+    explanation: str = ""
 
     def __init__(self, detail: str, **extra: Any) -> None:
         super().__init__(detail)
         self.detail = detail
         self.extra = extra
 
+    @property
+    def http_status(self) -> int:
+        return self.status
+
     def body(self) -> Mapping[str, Any]:
         return {"detail": self.detail, **self.extra}
+
+    def account(self) -> dict[str, str]:
+        """What a failed run or step keeps of it."""
+        return {"type": self.code, "message": self.detail, "detail": self.explanation}
 
     def headers(self) -> dict[str, str]:
         return {} if self.retry is None else {"x-should-retry": str(self.retry).lower()}
@@ -78,6 +89,13 @@ class TooMany(AppError):
     status = 429
 
 
+class BadGateway(AppError):
+    """Somebody whom we asked on the caller's behalf failed."""
+
+    status = 502
+    retry = False
+
+
 class Unavailable(AppError):
     status = 503
 
@@ -96,6 +114,7 @@ class ModelError(AppError):
     def http_status(self) -> int:
         return {
             "llm_bad_request": 400,
+            "context_window_overflow_in_system_prompt": 400,
             "llm_authentication": 401,
             "llm_insufficient_credits": 402,
             "bedrock_permission_denied": 403,

@@ -1,14 +1,14 @@
 """Rendering of everything that can go wrong into answers: one place, no traceback on the wire."""
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from holdfast.errors import AppError, ModelError
+from holdfast.errors import AppError
 from holdfast.kit.ids import new_id
 from holdfast.kit.reply import reply
 
@@ -16,15 +16,13 @@ log = logging.getLogger("holdfast")
 
 
 async def on_app_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, AppError)
-    status = error.http_status if isinstance(error, ModelError) else error.status
-    return reply(error.body(), status, error.headers())
+    failed = cast(AppError, error)
+    return reply(failed.body(), failed.http_status, failed.headers())
 
 
 async def on_validation_error(request: Request, error: Exception) -> Response:
     """422 with one readable sentence per fault, as a string: that is what V1's clients print."""
-    assert isinstance(error, RequestValidationError)
-    faults: list[Any] = list(error.errors())
+    faults: list[Any] = list(cast(RequestValidationError, error).errors())
     body: dict[str, Any] = {"trace_id": _trace_id(request), "detail": "; ".join(_sentence(f) for f in faults[:20])}
     examples = [e for f in faults for e in _examples(f)]
     if examples:
@@ -33,8 +31,8 @@ async def on_validation_error(request: Request, error: Exception) -> Response:
 
 
 async def on_http_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return reply({"detail": str(error.detail)}, error.status_code, dict(error.headers or {}))
+    failed = cast(HTTPException, error)
+    return reply({"detail": str(failed.detail)}, failed.status_code, dict(failed.headers or {}))
 
 
 async def on_bug(request: Request, error: Exception) -> Response:
@@ -65,7 +63,8 @@ def _short(value: Any) -> str:
 
 def _examples(fault: dict[str, Any]) -> list[str]:
     """A path id that does not look like one is answered with one that does."""
-    pattern = (fault.get("ctx") or {}).get("pattern", "")
-    if fault["loc"][0] != "path" or not isinstance(pattern, str) or not pattern.startswith("^"):
+    context: dict[str, Any] = fault.get("ctx") or {}
+    pattern = str(context.get("pattern", ""))
+    if fault["loc"][0] != "path" or not pattern.startswith("^"):
         return []
     return [f"{pattern[1:].split('-[')[0]}-123e4567-e89b-42d3-8456-426614174000"]

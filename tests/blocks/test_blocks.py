@@ -87,7 +87,14 @@ def test_null_leaves_a_field_as_it_is(org: Org) -> None:
 @pytest.mark.contract("blocks.update")
 def test_what_is_sent_replaces_what_was_there(org: Org) -> None:
     block = make(org, metadata={"a": 1}, tags=["t"], value="v", read_only=True)
-    sent = {"metadata": {"b": 2}, "tags": [], "value": "", "read_only": False, "description": "", "label": "other"}
+    sent: dict[str, Any] = {
+        "metadata": {"b": 2},
+        "tags": [],
+        "value": "",
+        "read_only": False,
+        "description": "",
+        "label": "other",
+    }
     changed = org.http.patch(f"/v1/blocks/{block['id']}", json=sent).json()
     assert {name: changed[name] for name in sent} == sent
     assert org.http.get(f"/v1/blocks/{block['id']}").json() == changed
@@ -141,7 +148,17 @@ def test_the_client_sees_the_kinds_of_errors(org: Org) -> None:
 @pytest.mark.contract("blocks.text")
 @pytest.mark.parametrize(
     "text",
-    ["é ñ ß", "日本語テキスト", "👩‍👩‍👧 🏳️‍🌈", "\u202eright to left", "\ufeffbom", "a\r\nb\tc", "</persona>", "{CORE_MEMORY}", "'; --"],
+    [
+        "é ñ ß",
+        "日本語テキスト",
+        "👩‍👩‍👧 🏳️‍🌈",
+        "\u202eright to left",
+        "\ufeffbom",
+        "a\r\nb\tc",
+        "</persona>",
+        "{CORE_MEMORY}",
+        "'; --",
+    ],
 )
 def test_text_comes_back_as_it_was_sent(org: Org, text: str) -> None:
     block = make(org, value=text, description=text, tags=[text], metadata={text: text}, label=f"l {text}")

@@ -42,7 +42,7 @@ def test_a_list_without_a_limit_is_whole(org: Org) -> None:
     assert ids(org, limit=100_000) == made
 
 
-@pytest.mark.contract("paging.cursors")
+@pytest.mark.contract("blocks.paging.cursors")
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_cursors_are_relative_to_the_order(org: Org, order: str) -> None:
     made = [make(org) for _ in range(7)]
@@ -54,7 +54,7 @@ def test_cursors_are_relative_to_the_order(org: Org, order: str) -> None:
     assert ids(org, order=order, before=expected[0]) == []
 
 
-@pytest.mark.contract("paging.unknown-cursor")
+@pytest.mark.contract("blocks.paging.unknown-cursor")
 @pytest.mark.parametrize("cursor", ["before", "after"])
 def test_an_unknown_cursor_is_404(org: Org, cursor: str) -> None:
     missing = org.http.get("/v1/blocks/", params={cursor: UNKNOWN})
@@ -62,14 +62,14 @@ def test_an_unknown_cursor_is_404(org: Org, cursor: str) -> None:
     assert UNKNOWN in missing.json()["detail"]
 
 
-@pytest.mark.contract("paging.sdk")
+@pytest.mark.contract("blocks.paging.sdk")
 def test_the_client_walks_all_pages(org: Org) -> None:
     made = [make(org) for _ in range(11)]
     assert [block.id for block in org.client.blocks.list(limit=3)] == made
     assert [block.id for block in org.client.blocks.list(limit=4, order="desc")] == made[::-1]
 
 
-@pytest.mark.contract("paging.ties")
+@pytest.mark.contract("blocks.paging.ties")
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_equal_times_lose_nothing(fresh_server: FreshServer, order: str) -> None:
     server = fresh_server()
@@ -135,7 +135,17 @@ def test_blocks_by_how_many_agents_hold_them(org: Org) -> None:
     assert ids(org, connected_to_agents_count_gt=0, connected_to_agents_count_lt=2) == [one]
 
 
-@pytest.mark.parametrize("query", ["limit=x", "limit=-1", "order=up", "connected_to_agents_count_gt=x", f"connected_to_agents_count_eq={10**30}", "match_all_tags=?"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=x",
+        "limit=-1",
+        "order=up",
+        "connected_to_agents_count_gt=x",
+        f"connected_to_agents_count_eq={10**30}",
+        "match_all_tags=?",
+    ],
+)
 def test_a_query_that_makes_no_sense_is_named(org: Org, query: str) -> None:
     refused = org.http.get(f"/v1/blocks/?{query}")
     assert refused.status_code == 422

@@ -1,5 +1,6 @@
 """Blocks in agents: attached, shared, found by their label (CONTRACT §2.3, §6.2)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -60,6 +61,19 @@ def test_an_edit_shows_in_every_agent_that_holds_the_block(org: Org) -> None:
     agents = [agent.id for agent in org.client.blocks.agents.list(block)]
     assert agents == [second, first]
     assert [agent.id for agent in org.client.blocks.agents.list(block, limit=1, order="asc")] == [first, second]
+
+
+def test_edits_at_the_same_time_all_succeed(org: Org) -> None:
+    block = make_block(org, "busy")
+    agent = make_agent(org, block_ids=[block])
+    paths = (f"/v1/blocks/{block}", f"/v1/agents/{agent}/core-memory/blocks/busy")
+
+    def edit(number: int) -> int:
+        return org.http.patch(paths[number % 2], json={"value": f"v{number}"}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(edit, range(32))) == {200}
+    assert org.client.blocks.retrieve(block).value in {f"v{number}" for number in range(32)}
 
 
 @pytest.mark.contract("blocks.delete.everywhere")

@@ -14,6 +14,7 @@ PORTS = {"llm", "embed", "sandbox", "feed"}
 NOUNS: dict[str, set[str]] = {
     "health": {*NOUN},
     "identities": {*NOUN},
+    "repeats": {*NOUN},
     "blocks": {*NOUN, "identities"},
     "messages": {*NOUN, "identities"},
     "runs": {*NOUN, "feed", "messages"},

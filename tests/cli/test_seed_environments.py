@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.config import SETTINGS, Settings, load
+from holdfast.config import SETTINGS, load
 
 ODOO = """
 LETTA_PG_URI=postgresql://odoo:odoo@host.docker.internal:5432/letta
@@ -121,8 +121,3 @@ def test_thoth_gets_what_its_file_says() -> None:
 
 def test_supabase_s_uri_is_kept_as_it_is() -> None:
     assert load(_parsed(CREWAI), {}).pg_uri == _parsed(CREWAI)["LETTA_PG_URI"]
-
-
-def test_settings_are_frozen() -> None:
-    with pytest.raises(AttributeError):
-        Settings().port = 1  # type: ignore[misc]

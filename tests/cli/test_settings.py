@@ -21,6 +21,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "encryption_key": ("k", "k"),
     "cors_origins": ("app://obsidian.md, https://a.example/", ("app://obsidian.md", "https://a.example")),
     "allowed_hosts": ("a.example,b.example", ("a.example", "b.example")),
+    "allow_private_urls": ("true", True),
     "default_model": ("ollama/qwen3:4b", "ollama/qwen3:4b"),
     "default_embedding": ("ollama/nomic-embed-text", "ollama/nomic-embed-text"),
     "max_context_window": ("32000", 32_000),

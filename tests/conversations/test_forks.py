@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.openai_server import OpenAIServer
 from tests.harness.tenants import Org
 from tests.messages.talking import agent, messages, missing, of_agent, say, texts
 
@@ -107,3 +108,37 @@ def test_a_fork_outlives_the_conversation_it_left(org: Org) -> None:
     assert history(org, made) == ["REPLY hello", "hello"]
     say(org, f"conversations/{made}", "REPLY still here")
     assert history(org, made)[-1] == "still here"
+
+
+@pytest.mark.contract("conversations.fork.context")
+def test_the_model_sees_the_shared_part_and_its_own(org: Org, models: OpenAIServer) -> None:
+    owner = agent(org, "tell me of foxes", "foxes are red")
+    made = fork(org, owner, message_id=id_of(org, owner, "tell me of foxes"))["id"]
+    say(org, f"agents/{owner}", "and of owls")
+    models.reset()
+    say(org, f"conversations/{made}", "and of bears")
+    system, *rest = models.chats[-1].body["messages"]
+    assert system["role"] == "system"
+    assert [message["content"] for message in rest if message["role"] == "user"] == ["tell me of foxes", "and of bears"]
+    assert "red" not in str(rest)
+
+
+def test_what_was_out_of_view_stays_out_of_view(org: Org) -> None:
+    owner = agent(org, "one", "two")
+    one = id_of(org, owner, "one")
+    org.http.patch(f"/v1/agents/{owner}/reset-messages", json={})
+    after = fork(org, owner)
+    assert len(after["in_context_message_ids"]) == 1, "the prompt alone, as in the agent"
+    assert history(org, after["id"]) == ["one", "two"]
+    earlier = fork(org, owner, message_id=one)
+    assert earlier["in_context_message_ids"][1:] == [one], "before the reset it was in view"
+
+
+def test_a_chosen_window_comes_along_up_to_the_fork(org: Org) -> None:
+    owner = agent(org, "one", "two", "three")
+    one, two, three = (id_of(org, owner, text) for text in ("one", "two", "three"))
+    prompt = org.http.get(f"/v1/agents/{owner}").json()["message_ids"][0]
+    chosen = org.http.patch(f"/v1/agents/{owner}", json={"message_ids": [prompt, one, three]})
+    assert chosen.status_code == 200, chosen.text
+    assert fork(org, owner)["in_context_message_ids"][1:] == [one, three]
+    assert fork(org, owner, message_id=two)["in_context_message_ids"][1:] == [one]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.harness.tenants import Org
-from tests.messages.talking import agent, messages
+from tests.messages.talking import agent, messages, say
 
 HUMAN = {"label": "human", "value": "Likes tea."}
 
@@ -80,3 +80,12 @@ def test_a_deleted_copy_does_not_get_in_the_way(org: Org) -> None:
     made = make(org, agent(org, memory_blocks=[HUMAN]), "human")
     assert org.http.delete(f"/v1/blocks/{made['isolated_block_ids'][0]}").status_code == 200
     assert org.http.post(f"/v1/conversations/{made['id']}/fork").json()["isolated_block_ids"] == []
+
+
+@pytest.mark.contract("conversations.isolated-blocks.write")
+def test_what_is_learned_in_the_conversation_stays_in_its_copy(org: Org) -> None:
+    owner = agent(org, memory_blocks=[HUMAN], tools=["memory_insert"])
+    made = make(org, owner, "human")
+    say(org, f"conversations/{made['id']}", 'CALL memory_insert {"label": "human", "new_string": "Owns a boat."}')
+    assert "Owns a boat." in value_of(org, made["isolated_block_ids"][0])
+    assert org.http.get(f"/v1/agents/{owner}/core-memory/blocks/human").json()["value"] == "Likes tea."

@@ -28,6 +28,7 @@ class Pooler:
     """A transaction pooler: a statement may find another session than the statement before it."""
 
     def __init__(self, postgres: Postgres) -> None:
+        installed = program("pgbouncer")
         self._home = Path(tempfile.mkdtemp(prefix="holdfast-pooler-"))
         self._home.chmod(0o755)
         self._postgres = postgres
@@ -35,9 +36,7 @@ class Pooler:
         config = self._home / "pgbouncer.ini"
         config.write_text(CONFIG.format(postgres_port=postgres.port, port=self.port))
         as_user = postgres.system_user if os.geteuid() == 0 else None  # pgbouncer refuses to be root
-        self.process = Process(
-            [program("pgbouncer"), str(config)], log=self._home / "log", env=plain_environment(), user=as_user
-        )
+        self.process = Process([installed, str(config)], log=self._home / "log", env=plain_environment(), user=as_user)
 
     def start(self) -> "Pooler":
         self.process.start()

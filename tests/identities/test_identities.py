@@ -61,7 +61,7 @@ def test_agents_and_blocks_may_come_with_a_create(org: Org) -> None:
 def test_links_to_nothing_are_refused_and_nothing_is_made(org: Org, field: str, prefix: str) -> None:
     nobody = f"{prefix}{UNKNOWN.removeprefix('identity')}"
     for method in ("POST", "PUT"):
-        assert org.http.request(method, "/v1/identities/", json=body(**{field: [nobody]})).status_code == 404
+        assert org.http.request(method, "/v1/identities/", json={**body(), field: [nobody]}).status_code == 404
     identity = make(org, "other")
     assert org.http.patch(f"/v1/identities/{identity['id']}", json={field: [nobody]}).status_code == 404
     assert ids(org) == [identity["id"]]
@@ -224,6 +224,8 @@ def test_an_unknown_identity_is_404(org: Org, method: str, path: str) -> None:
 
 
 def test_names_and_keys_are_of_any_script(org: Org) -> None:
-    identity = make(org, "鍵 🔑", name="Ærøskøbing", properties=[{"key": "ключ", "value": "значение", "type": "string"}])
+    identity = make(
+        org, "鍵 🔑", name="Ærøskøbing", properties=[{"key": "ключ", "value": "значение", "type": "string"}]
+    )
     assert ids(org, identifier_key="鍵 🔑") == [identity["id"]]
     assert org.http.get(f"/v1/identities/{identity['id']}").json() == identity

@@ -144,3 +144,182 @@ async def verdict(phrase: dict[str, Any]) -> str | None:
     if phrase["kind"] in {"ask", "chat", "tool"} and chat.human != human:
         wrong.append("memory was changed")
     return f"{'; '.join(wrong)}: said {answer!r}, called {chat.made}, memory {chat.human!r}" if wrong else None
+
+
+@pytest.mark.parametrize("kind", ["remember", "update", "ask", "forget", "tool", "chat"])
+async def test_paraphrases(kind: str) -> None:
+    phrases = [phrase for phrase in PHRASES if phrase["kind"] == kind]
+    wrong = {phrase["say"]: problem for phrase in phrases if (problem := await verdict(phrase))}
+    assert phrases and not wrong
+
+
+async def test_remember_restart_recall() -> None:
+    first = Chat()
+    assert "Alex" in await first.say("Hi, I'm Alex and my dog is called Rex.")
+    restarted = Chat(first.human)
+    assert await restarted.say("What's my dog's name?") == "Your dog's name is Rex."
+    assert restarted.made == []
+    assert "Alex" in await restarted.say("Wie heiße ich?")
+
+
+async def test_a_fact_is_stored_once() -> None:
+    chat = Chat()
+    await chat.say("I live in Berlin")
+    assert "already" in await chat.say("I live in Berlin.")
+    assert chat.human == "Lives in Berlin" and chat.made == []
+
+
+async def test_edits_of_earlier_turns_count_while_the_prompt_is_old() -> None:
+    chat = Chat("Name: Alex", frozen=True)
+    await chat.say("Actually it's Blake, not Alex")
+    assert "Blake" in await chat.say("What is my name?")
+    await chat.say("Call me Casey")
+    assert chat.human == "Name: Casey"
+
+
+async def test_an_edit_that_was_undone_elsewhere_stays_undone() -> None:
+    chat = Chat()
+    await chat.say("I live in Rome")
+    await chat.say("I moved to Paris")
+    chat.human = "Lives in Rome\nName: Kim"
+    prompt = chat.prompt
+    stamp = "<memory_metadata>\n- System prompt last recompiled: 2999-01-01 10:00:00 AM UTC+0000\n</memory_metadata>"
+    chat.prompt = lambda: f"{prompt()}\n{stamp}"
+    assert "Rome" in await chat.say("Where do I live?")
+
+
+async def test_replacement_matches_exactly_once() -> None:
+    chat = Chat("Likes tea and cake\nLikes tea\nLikes tea and cake with cream")
+    await chat.say("I don't like tea any more")
+    assert "Dislikes tea" in chat.human.splitlines() or "Likes tea" in chat.human.splitlines()
+    chat = Chat("Name: Al\nDog's name: Al\nLives in Al")
+    await chat.say("Forget my name")
+    assert chat.human == "Dog's name: Al\nLives in Al"
+
+
+async def test_two_wishes_in_one_message() -> None:
+    chat = Chat("Likes tea")
+    answer = await chat.say("My name is Ada. What do I like?")
+    assert "Ada" in answer and "tea" in answer and chat.human.endswith("Name: Ada")
+
+
+async def test_a_refused_edit_is_told() -> None:
+    chat = Chat()
+    chat.refusal = "the block is full"
+    assert "the block is full" in await chat.say("My name is Alex")
+    assert len(chat.made) == 1
+
+
+async def test_without_memory_tools() -> None:
+    assert "no memory tool" in await Chat(tools=()).say("My name is Alex")
+    chat = Chat(tools=(ARCHIVE,))
+    assert "Alex" in await chat.say("My name is Alex")
+    assert chat.made == [("archival_memory_insert", {"content": "Name: Alex"})]
+
+
+async def test_what_was_said_in_sight_is_known() -> None:
+    chat = Chat(tools=())
+    await chat.say("My name is Alex")
+    assert "Alex" in await chat.say("What's my name?")
+
+
+async def test_search_then_answer() -> None:
+    chat = Chat()
+    rows = [
+        {"role": "user", "content": "What is my cat called?"},
+        {"role": "user", "content": "My cat is called Mimi."},
+    ]
+    chat.outputs["conversation_search"] = json.dumps({"message": "2", "results": rows})
+    assert "Mimi" in await chat.say("What is my cat called?")
+    assert [name for name, _ in chat.made] == ["conversation_search"]
+
+
+async def test_archive_after_conversation() -> None:
+    chat = Chat(tools=(*NATIVE, tool("archival_memory_search", ["query"], query="string")))
+    chat.outputs["archival_memory_search"] = json.dumps([{"id": "p", "content": "Locker code: 4471", "tags": []}])
+    assert "4471" in await chat.say("What is my locker code?")
+    assert [name for name, _ in chat.made] == ["conversation_search", "archival_memory_search"]
+
+
+async def test_the_heartbeat_dialect_answers_through_send_message() -> None:
+    extra = {"request_heartbeat": "boolean", "thinking": "string"}
+    send = tool("send_message", ["thinking", "message", "request_heartbeat"], message="string", **extra)
+    append = tool("core_memory_append", ["label", "content", *extra], label="string", content="string", **extra)
+    chat = Chat(tools=(send, append))
+    chat.choice = "required"
+    assert "Alex" in await chat.say("My name is Alex")
+    (first, stored), (last, sent) = chat.made
+    assert (first, stored["label"], stored["content"], stored["request_heartbeat"]) == (
+        "core_memory_append",
+        "human",
+        "Name: Alex",
+        True,
+    )
+    assert last == "send_message" and sent["request_heartbeat"] is False and sent["thinking"]
+
+
+async def test_a_forced_tool_is_called_with_arguments_that_fit() -> None:
+    schema = {
+        "type": "object",
+        "required": ["city", "unit", "days", "dry", "tags", "at"],
+        "properties": {
+            "city": {"type": "string"},
+            "unit": {"enum": ["celsius", "kelvin"]},
+            "days": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+            "dry": {"type": "boolean"},
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "at": {"type": "object", "required": ["lat"], "properties": {"lat": {"type": "number"}}},
+        },
+    }
+    chat = Chat(tools=(ToolSchema("forecast", "", schema),))
+    chat.choice = "forecast"
+    await chat.say('The next 3 days in "Rome" in kelvin, yes')
+    ((name, made),) = chat.made
+    assert name == "forecast" and made["unit"] == "kelvin" and made["days"] == 3 and made["dry"] is True
+    assert made["city"] == "Rome" and isinstance(made["tags"], list) and made["at"] == {"lat": 1}
+
+
+async def test_a_tools_answer_and_failure_are_reported() -> None:
+    chat = Chat(tools=(WEATHER,))
+    chat.outputs["get_weather"] = "rain, 9 degrees"
+    assert "rain, 9 degrees" in await chat.say("run get_weather for Paris")
+    assert chat.made == [("get_weather", {"city": "Paris"})]
+    chat.refusal = "no such city"
+    assert "no such city" in await chat.say("run get_weather for Atlantis")
+    assert "get_wether" in await chat.say("run the get_wether tool")
+
+
+async def test_a_wanted_json_form_is_kept() -> None:
+    chat = Chat("Name: Alex")
+    chat.format = {"type": "json_schema", "json_schema": {"schema": {"properties": {"reply": {"type": "string"}}}}}
+    assert "Alex" in json.loads(await chat.say("What is my name?"))["reply"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "?", "\x00\ud800", "😀", "{" * 5000, "my " * 3000, "不" * 2000, '{"type": "login"}']
+)
+async def test_nothing_makes_it_fail(text: str) -> None:
+    assert await Chat().say(text)
+
+
+async def test_pictures_are_passed_over() -> None:
+    chat = Chat("Name: Alex")
+    chat.add("user", ImagePart(source=UrlImage(url="http://x/y.png")), TextPart(text="What is my name?"))
+    assert "Alex" in await chat.run()
+    chat.add("user", ImagePart(source=UrlImage(url="http://x/y.png")))
+    assert "only read text" in await chat.run()
+
+
+async def test_it_is_deterministic_and_streams_words() -> None:
+    chat = Chat("Name: Alex")
+    chat.add("user", TextPart(text="What is my name?"))
+    one = [delta async for delta in DemoProvider().stream(chat.call())]
+    two = [delta async for delta in DemoProvider().stream(chat.call())]
+    assert one == two and [delta.text for delta in one if isinstance(delta, TextDelta)] == [
+        "Your ",
+        "name ",
+        "is ",
+        "Alex.",
+    ]
+    (card,) = await DemoProvider().models()
+    assert card.handle == "holdfast/demo" and DemoProvider().preview(chat.call())["model"] == "demo"

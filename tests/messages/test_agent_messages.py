@@ -6,7 +6,7 @@ import pytest
 from letta_client import APIStatusError
 
 from tests.harness.tenants import Org, new_org
-from tests.messages.talking import agent, messages, missing, of_agent, texts
+from tests.messages.talking import Json, agent, messages, missing, of_agent, texts
 
 COMMON = {"id", "date", "name", "message_type", "otid", "sender_id", "step_id", "is_err", "seq_id", "run_id"}
 PACKED = '{"type": "user_message", "message": "unpacked", "time": "2024-05-01 10:00:00 AM UTC+0000"}'
@@ -109,7 +109,7 @@ def test_a_filtered_page_is_full_while_there_is_more(org: Org) -> None:
 
 @pytest.mark.contract("messages.user.content")
 def test_a_single_text_is_a_string_and_anything_else_a_list(org: Org) -> None:
-    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
+    image: Json = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
     single = {"role": "user", "content": [{"type": "text", "text": "plain"}]}
     mixed = {"role": "user", "content": [{"type": "text", "text": "see"}, image]}
     first, second = of_agent(org, agent(org, single, mixed), order="asc")[1:]

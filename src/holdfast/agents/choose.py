@@ -79,7 +79,13 @@ def _overrides(choices: Choices) -> dict[str, Any]:
         found |= _from_settings(choices.model_settings.model_dump(exclude_unset=True, exclude_none=True))
     reasoner = choices.reasoning
     if isinstance(choices, CreateAgent):
-        reasoner = reasoner if reasoner is not None else choices.enable_reasoner if "enable_reasoner" in choices.model_fields_set else None
+        reasoner = (
+            reasoner
+            if reasoner is not None
+            else choices.enable_reasoner
+            if "enable_reasoner" in choices.model_fields_set
+            else None
+        )
         found |= _set(max_reasoning_tokens=choices.max_reasoning_tokens)
     return found | _set(
         context_window=choices.context_window_limit,
@@ -125,7 +131,9 @@ def _embedding(models: Models, choices: Choices) -> dict[str, Any]:
     values: dict[str, Any] = {"embedding": models.embedding_card(named).handle}
     if config is not None:
         sent = config.model_dump(exclude_none=True, exclude_unset=True)
-        values["embedding_config"] = {name: sent[name] for name in ("embedding_chunk_size", "batch_size") if name in sent}
+        values["embedding_config"] = {
+            name: sent[name] for name in ("embedding_chunk_size", "batch_size") if name in sent
+        }
     return values
 
 
@@ -137,5 +145,6 @@ def compaction(sent: CompactionSettings, card: ModelCard, before: Agent | None =
     if "prompt" not in chosen and merged["mode"] != there.get("mode"):
         merged["prompt"] = None
     merged["prompt"] = merged["prompt"] or SUMMARY_PROMPTS[merged["mode"]]
-    merged["model"] = merged["model"] or LIGHT_MODELS.get(card.provider_type, card.handle)
+    light = LIGHT_MODELS.get(card.provider_type, "")
+    merged["model"] = merged["model"] or (light if light.startswith(f"{card.provider}/") else card.handle)
     return merged

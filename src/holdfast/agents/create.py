@@ -28,13 +28,54 @@ from holdfast.tools.rules import RequiresApprovalToolRule, ToolRule
 SUBAGENT = "role:subagent"
 """Agents with this tag are hidden from lists."""
 
-ADJECTIVES = "amber brave calm clever eager gentle golden kind lively merry quiet silver steady swift warm wise".split()
-NOUNS = "badger beacon cedar comet falcon harbour heron lantern maple meadow otter pebble river sparrow thistle willow".split()
+ADJECTIVES = [
+    "amber",
+    "brave",
+    "calm",
+    "clever",
+    "eager",
+    "gentle",
+    "golden",
+    "kind",
+    "lively",
+    "merry",
+    "quiet",
+    "silver",
+    "steady",
+    "swift",
+    "warm",
+    "wise",
+]
+NOUNS = [
+    "badger",
+    "beacon",
+    "cedar",
+    "comet",
+    "falcon",
+    "harbour",
+    "heron",
+    "lantern",
+    "maple",
+    "meadow",
+    "otter",
+    "pebble",
+    "river",
+    "sparrow",
+    "thistle",
+    "willow",
+]
 
-SAME_COLUMNS = (
-    "description metadata timezone max_files_open per_file_view_window_char_limit enable_sleeptime "
-    "project_id template_id base_template_id"
-).split()
+SAME_COLUMNS = [
+    "description",
+    "metadata",
+    "timezone",
+    "max_files_open",
+    "per_file_view_window_char_limit",
+    "enable_sleeptime",
+    "project_id",
+    "template_id",
+    "base_template_id",
+]
 """Choices that are columns under the same name."""
 
 
@@ -62,6 +103,13 @@ def random_name() -> str:
 
 def is_hidden(hidden: bool | None, tags: Sequence[str]) -> bool | None:
     return True if SUBAGENT in tags else hidden
+
+
+def with_approvals(rules: Sequence[ToolRule], usable: Sequence[Tool]) -> list[ToolRule]:
+    """The rules, with one for each tool that is approved call by call unless somebody decided otherwise."""
+    asking = {rule.tool_name for rule in rules if rule.type == "requires_approval"}
+    wanting = (tool.name for tool in usable if tool.default_requires_approval and tool.name not in asking)
+    return [*rules, *(RequiresApprovalToolRule(tool_name=name) for name in wanting)]
 
 
 def refuse_unknown_folders(ids: Sequence[str]) -> None:
@@ -99,9 +147,7 @@ def _rules(new: CreateAgent, usable: Sequence[Tool]) -> list[ToolRule]:
         ruled = {(rule.tool_name, rule.type) for rule in rules}
         base = defaults.base_rules([tool.name for tool in usable])
         rules += [rule for rule in base if (rule.tool_name, rule.type) not in ruled]
-    asking = {rule.tool_name for rule in rules if rule.type == "requires_approval"}
-    wanting = (tool.name for tool in usable if tool.default_requires_approval and tool.name not in asking)
-    return rules + [RequiresApprovalToolRule(tool_name=name) for name in wanting]
+    return with_approvals(rules, usable)
 
 
 def _agent(who: Who, new: CreateAgent, models: Models, usable: Sequence[Tool]) -> Agent:
@@ -149,19 +195,5 @@ def _filled(block: CreateBlock, variables: dict[str, str] | None) -> CreateBlock
 
 
 def _first_messages(agent: Agent, new: CreateAgent) -> list[Message]:
-    return [
-        Message(
-            id=new_id("message"),
-            organization_id=agent.organization_id,
-            agent_id=agent.id,
-            thread_id=agent.id,
-            role=sent.role,
-            content=requests.parts_of(sent.content),
-            name=sent.name,
-            otid=requests.otid_of(sent),
-            sender_id=sent.sender_id,
-            group_id=sent.group_id,
-            batch_item_id=sent.batch_item_id,
-        )
-        for sent in new.initial_message_sequence or []
-    ]
+    where = {"organization_id": agent.organization_id, "agent_id": agent.id, "thread_id": agent.id}
+    return [requests.stored(sent, **where) for sent in new.initial_message_sequence or []]

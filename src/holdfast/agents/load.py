@@ -12,7 +12,6 @@ from holdfast.identities import store as identities
 from holdfast.identities.model import Identity
 from holdfast.kit.page import Page
 from holdfast.messages import store as messages
-from holdfast.messages import threads
 from holdfast.messages.model import Message
 from holdfast.store.table import Tx
 from holdfast.tools import store as tools
@@ -48,8 +47,7 @@ def load(tx: Tx, who: Who, agents: Sequence[Agent], relations: Collection[str] =
     if not agents:
         return []
     ids = [agent.id for agent in agents]
-    own = threads.rows.all(tx, who, threads.rows.c.id.in_(ids))
-    windows = messages.window_ids(tx, who, own)
+    windows = messages.window_ids(tx, who, ids)
     found = [Loaded(agent, windows.get(agent.id, []), relations) for agent in agents]
     held = blocks.of_agents(tx, who, ids) if "blocks" in relations else {}
     usable = tools.of_agents(tx, who, ids) if "tools" in relations else {}

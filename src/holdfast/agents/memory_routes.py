@@ -12,6 +12,7 @@ from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.blocks.model import Block, NewBlock
+from holdfast.errors import NotFound
 from holdfast.kit.entity import Patch
 from holdfast.kit.ids import AgentId, BlockId
 from holdfast.kit.page import WHOLE, Page, page_of
@@ -104,8 +105,12 @@ def _detach(tx: Tx, who: Who, agent_id: str, block_id: str) -> Loaded:
 
 
 def _labelled(tx: Tx, who: Who, agent_id: str, label: str) -> Block:
-    store.get(tx, who, agent_id)
-    return blocks.of_agent_by_label(tx, who, agent_id, label)
+    """The block of this label; only when there is none, it matters whether there is such an agent."""
+    try:
+        return blocks.of_agent_by_label(tx, who, agent_id, label)
+    except NotFound:
+        store.get(tx, who, agent_id)
+        raise
 
 
 def _change(tx: Tx, who: Who, agent_id: str, label: str, changes: Patch[NewBlock]) -> Block:

@@ -4,7 +4,8 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from holdfast.agents import compile, store, wire
+from holdfast.agents import store, wire
+from holdfast.agents.compile import preview
 from holdfast.auth.model import Who
 from holdfast.errors import NotFound
 from holdfast.llm.models import Models
@@ -58,42 +59,47 @@ class ContextWindowOverview(TypedDict):
 def overview(tx: Tx, who: Who, agent_id: str, conversation_id: str | None, models: Models) -> ContextWindowOverview:
     agent = store.get(tx, who, agent_id)
     thread = _thread(tx, who, agent_id, conversation_id)
-    sections = compile.preview(tx, who, agent, thread)
+    sections = preview(tx, who, agent, thread)
     window = messages.window(tx, who, thread)
     summary = next((m.text for m in window if m.id == thread.summary_id), None)
     shown = [m for m in window if m.id not in (thread.prompt_id, thread.summary_id)]
     functions: list[FunctionTool] = [
-        {"type": "function", "function": _definition(tool.json_schema or {})} for tool in tools.of_agent(tx, who, agent_id)
+        {"type": "function", "function": _definition(tool.json_schema or {})}
+        for tool in tools.of_agent(tx, who, agent_id)
     ]
-    tokens = {
-        "num_tokens_external_memory_summary": estimate(sections.metadata),
-        "num_tokens_system": estimate(sections.system),
-        "num_tokens_core_memory": estimate(sections.memory),
-        "num_tokens_tool_usage_rules": estimate(sections.rules),
-        "num_tokens_summary_memory": estimate(summary or ""),
-        "num_tokens_functions_definitions": estimate(to_json(functions)) if functions else 0,
-        "num_tokens_messages": sum(estimate(to_json(m.content)) for m in shown),
-    }
+    memory, metadata, rules = sections.memory, sections.metadata, sections.rules
     everything = messages.count(tx, who, messages.in_thread(thread), messages.c.id != thread.prompt_id)
-    return {
-        "context_window_size_max": wire.context_window(agent, models.card(agent.model), models.max_context_window),
-        "context_window_size_current": sum(tokens.values()),
+    found: ContextWindowOverview = {
+        "context_window_size_max": wire.context_window(
+            agent, models.stored_card(agent.model), models.max_context_window
+        ),
+        "context_window_size_current": 0,
         "num_messages": len(window),
         "num_archival_memory": 0,
         "num_recall_memory": everything,
-        "external_memory_summary": sections.metadata,
+        "num_tokens_external_memory_summary": estimate(metadata),
+        "external_memory_summary": metadata,
+        "num_tokens_system": estimate(sections.system),
         "system_prompt": sections.system,
-        "core_memory": sections.memory,
+        "num_tokens_core_memory": estimate(memory),
+        "core_memory": memory,
         "num_tokens_memory_filesystem": 0,
         "memory_filesystem": None,
-        "tool_usage_rules": sections.rules or None,
+        "num_tokens_tool_usage_rules": estimate(rules),
+        "tool_usage_rules": rules or None,
         "num_tokens_directories": 0,
         "directories": None,
+        "num_tokens_summary_memory": estimate(summary or ""),
         "summary_memory": summary,
+        "num_tokens_functions_definitions": estimate(to_json(functions)) if functions else 0,
         "functions_definitions": functions,
+        "num_tokens_messages": sum(estimate(to_json(m.content)) for m in shown),
         "messages": [internal(m) for m in window],
-        **tokens,
     }
+    found["context_window_size_current"] = sum(
+        value for name, value in found.items() if name.startswith("num_tokens_") and isinstance(value, int)
+    )
+    return found
 
 
 def _thread(tx: Tx, who: Who, agent_id: str, conversation_id: str | None) -> Thread:

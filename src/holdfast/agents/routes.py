@@ -102,9 +102,7 @@ async def delete(agent_id: AgentId, who: Caller, db: Db) -> Response:
 
 
 @router.get("/agents/{agent_id}/context", ContextWindowOverview, deprecated=True)
-async def context(
-    agent_id: AgentId, who: Caller, db: Db, models: Llms, conversation_id: str | None = None
-) -> Response:
+async def context(agent_id: AgentId, who: Caller, db: Db, models: Llms, conversation_id: str | None = None) -> Response:
     return reply(await db.read(overview, who, agent_id, conversation_id, models))
 
 

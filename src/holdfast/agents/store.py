@@ -16,6 +16,7 @@ from holdfast.kit.page import Page
 from holdfast.messages import store as messages
 from holdfast.messages import threads
 from holdfast.runs import store as runs
+from holdfast.runs.model import Run
 from holdfast.steps import store as steps
 from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, elements_of
 from holdfast.tools import store as tools
@@ -33,6 +34,17 @@ secrets = Rows(
     noun="secret",
 )
 c = rows.c
+
+_SECRETS = (
+    sa.select(secrets.table)
+    .where(
+        secrets.c.organization_id == sa.bindparam("org"),
+        secrets.c.agent_id.in_(sa.bindparam("agents", expanding=True)),
+    )
+    .order_by(secrets.c.created_at, secrets.c.key)
+)
+
+_NOTE_RUN = rows.table.update().where(c.organization_id == sa.bindparam("the_org"), c.id == sa.bindparam("the_id"))
 
 SORTS = {"created_at": c.created_at, "updated_at": c.updated_at, "last_run_completion": c.last_run_completion}
 
@@ -81,6 +93,16 @@ def delete(tx: Tx, who: Who, id: str) -> None:
     set_secrets(tx, who, id, {})
 
 
+def note_run(tx: Tx, who: Who, run: Run) -> None:
+    """Remember when and how an agent last finished something."""
+    values = {
+        "last_run_completion": run.completed_at,
+        "last_run_duration_ms": (run.total_duration_ns or 0) // 1_000_000,
+        "last_stop_reason": run.stop_reason,
+    }
+    tx.execute(_NOTE_RUN, values | {"the_org": who.organization_id, "the_id": run.agent_id})
+
+
 def set_secrets(tx: Tx, who: Who, agent_id: str, values: Mapping[str, str | None]) -> list[AgentSecret]:
     """Replace the whole set of an agent's secrets."""
     mine = sa.and_(secrets.c.organization_id == who.organization_id, secrets.c.agent_id == agent_id)
@@ -103,8 +125,8 @@ def set_secrets(tx: Tx, who: Who, agent_id: str, values: Mapping[str, str | None
 
 def secrets_of(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[AgentSecret]]:
     found: dict[str, list[AgentSecret]] = {}
-    wanted = secrets.c.agent_id.in_(list(agent_ids))
-    for secret in secrets.all(tx, who, wanted, order=[secrets.c.created_at, secrets.c.key]):
+    for row in tx.execute(_SECRETS, {"org": who.organization_id, "agents": list(agent_ids)}):
+        secret = secrets.load(row)
         found.setdefault(secret.agent_id, []).append(secret)
     return found
 
@@ -112,7 +134,8 @@ def secrets_of(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Age
 def tags(tx: Tx, who: Who, text: str | None, after: str | None, limit: int, *, descending: bool) -> list[str]:
     """All tags of agents, by name."""
     each = elements_of(tx, c.tags)
-    query = sa.select(each.c.value).select_from(rows.table, each).where(c.organization_id == who.organization_id)
+    tagged = rows.table.join(each, sa.true())
+    query = sa.select(each.c.value).select_from(tagged).where(c.organization_id == who.organization_id)
     if text:
         query = query.where(sa.func.lower(each.c.value).contains(text.lower(), autoescape=True))
     if after:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from holdfast.agents import choose, load, store
-from holdfast.agents.create import is_hidden, refuse_unknown_folders
+from holdfast.agents.create import is_hidden, refuse_unknown_folders, with_approvals
 from holdfast.agents.load import Loaded
 from holdfast.agents.model import Agent, UpdateAgent
 from holdfast.auth.model import Who
@@ -17,20 +17,36 @@ from holdfast.messages import threads
 from holdfast.store.table import Tx, take_sequence
 from holdfast.tools import store as tools
 
-SAME_COLUMNS = (
-    "name system description metadata tags tool_rules timezone max_files_open per_file_view_window_char_limit "
-    "enable_sleeptime hidden project_id template_id base_template_id message_buffer_autoclear "
-    "last_run_completion last_run_duration_ms last_stop_reason"
-).split()
+SAME_COLUMNS = [
+    "name",
+    "system",
+    "description",
+    "metadata",
+    "tags",
+    "tool_rules",
+    "timezone",
+    "max_files_open",
+    "per_file_view_window_char_limit",
+    "enable_sleeptime",
+    "hidden",
+    "project_id",
+    "template_id",
+    "base_template_id",
+    "message_buffer_autoclear",
+    "last_run_completion",
+    "last_run_duration_ms",
+    "last_stop_reason",
+]
 """Fields of the update that are columns under the same name."""
 
 
 def update(tx: Tx, who: Who, id: str, change: UpdateAgent, models: Models) -> Loaded:
     agent = store.get(tx, who, id)
-    values: dict[str, Any] = {
-        name: value for name in SAME_COLUMNS if (value := getattr(change, name)) is not None
-    }
+    values: dict[str, Any] = {name: value for name in SAME_COLUMNS if (value := getattr(change, name)) is not None}
     values |= choose.columns(models, change, agent)
+    if change.tool_ids is not None:
+        rules = change.tool_rules if change.tool_rules is not None else agent.tool_rules
+        values["tool_rules"] = with_approvals(rules, tools.replace(tx, who, id, change.tool_ids))
     if change.tags is not None:
         values["tags"] = list(dict.fromkeys(change.tags))
         values["hidden"] = is_hidden(values.get("hidden", agent.hidden), values["tags"])
@@ -43,8 +59,6 @@ def update(tx: Tx, who: Who, id: str, change: UpdateAgent, models: Models) -> Lo
 
 def _replace_links(tx: Tx, who: Who, id: str, change: UpdateAgent) -> None:
     refuse_unknown_folders([*(change.folder_ids or []), *(change.source_ids or [])])
-    if change.tool_ids is not None:
-        tools.replace(tx, who, id, change.tool_ids)
     if change.block_ids is not None:
         blocks.replace(tx, who, id, change.block_ids)
     if change.identity_ids is not None:

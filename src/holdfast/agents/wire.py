@@ -1,49 +1,76 @@
 """An agent in V1's JSON, both generations of it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.agents.load import Loaded
 from holdfast.agents.model import Agent, AgentSecret
+from holdfast.kit.reply import encode
 from holdfast.llm import wire as llm
 from holdfast.llm.model import ModelCard
 from holdfast.llm.models import Models
 from holdfast.messages import wire as messages
+from holdfast.tools.model import Tool
 
 FILE_VIEWS = ((8_000, 3, 5_000), (32_000, 5, 15_000), (128_000, 10, 25_000), (200_000, 10, 40_000))
+MODEL_COLUMNS = [
+    "model",
+    "llm",
+    "model_settings",
+    "embedding",
+    "embedding_config",
+    "compaction_settings",
+    "response_format",
+    "max_files_open",
+    "per_file_view_window_char_limit",
+]
 LARGEST_FILE_VIEW = (15, 40_000)
 """How many files an agent has open at most, and how much it sees of each, by its context window."""
 
 
 def states(loaded: Sequence[Loaded], models: Models) -> list[dict[str, Any]]:
     """The JSON of many agents; what they share is rendered once."""
-    cards: dict[str | None, ModelCard] = {}
-    tools: dict[str, dict[str, Any]] = {}
-    return [_state(each, models, cards, tools) for each in loaded]
+    seen = _Seen()
+    return [_state(each, models, seen) for each in loaded]
 
 
 def state(loaded: Loaded, models: Models) -> dict[str, Any]:
-    return _state(loaded, models, {}, {})
+    return _state(loaded, models, _Seen())
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What many agents have in common, rendered once per answer."""
+
+    tools: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    models: dict[bytes, dict[str, Any]] = field(default_factory=dict[bytes, dict[str, Any]])
+
+    def tool(self, tool: Tool) -> dict[str, Any]:
+        shown = self.tools.get(tool.id)
+        if shown is None:
+            shown = self.tools[tool.id] = tool.model_dump()
+        return shown
+
+    def model(self, agent: Agent, models: Models) -> dict[str, Any]:
+        """The keys that depend on nothing but these columns."""
+        key = encode([getattr(agent, name) for name in MODEL_COLUMNS])
+        shown = self.models.get(key)
+        if shown is None:
+            shown = self.models[key] = _models(agent, models)
+        return shown
 
 
 def context_window(agent: Agent, card: ModelCard, most: int) -> int:
-    """How many tokens an agent's context may have: what was chosen, else the model's window within the server's limit."""
+    """The tokens an agent's context may have: what was chosen, else the model's window within the server's limit."""
     return int(agent.llm.get("context_window") or min(card.context_window, most))
 
 
-def _state(
-    loaded: Loaded, models: Models, cards: dict[str | None, ModelCard], tools: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def _state(loaded: Loaded, models: Models, seen: _Seen) -> dict[str, Any]:
     agent = loaded.agent
-    card = cards.get(agent.model)
-    if card is None:
-        card = cards[agent.model] = models.card(agent.model)
     blocks = [block.model_dump() for block in loaded.blocks]
     secrets = [_secret(secret) for secret in loaded.secrets]
-    for tool in loaded.tools:
-        if tool.id not in tools:
-            tools[tool.id] = tool.model_dump()
-    shown = {
+    return {
         "id": agent.id,
         "name": agent.name,
         "created_at": agent.created_at,
@@ -64,7 +91,7 @@ def _state(
             "prompt_template": "",
         },
         "blocks": blocks,
-        "tools": [tools[tool.id] for tool in loaded.tools],
+        "tools": [seen.tool(tool) for tool in loaded.tools],
         "sources": [],
         "tags": agent.tags if "tags" in loaded.relations else [],
         "tool_exec_environment_variables": secrets,
@@ -86,12 +113,13 @@ def _state(
         "last_stop_reason": agent.last_stop_reason,
         "timezone": agent.timezone,
         "hidden": agent.hidden,
+        **seen.model(agent, models),
     }
-    return shown | _models(agent, card, models)
 
 
-def _models(agent: Agent, card: ModelCard, models: Models) -> dict[str, Any]:
+def _models(agent: Agent, models: Models) -> dict[str, Any]:
     """The keys of both generations that say what the agent runs on."""
+    card = models.stored_card(agent.model)
     config = llm.llm_config(card, agent.llm, most=models.max_context_window)
     files, view = _file_view(config["context_window"])
     settings = {
@@ -123,5 +151,3 @@ def _file_view(window: int) -> tuple[int, int]:
 
 def _secret(secret: AgentSecret) -> dict[str, Any]:
     return {**secret.model_dump(), "organization_id": secret.organization_id, "value_enc": None}
-
-

@@ -16,7 +16,7 @@ from holdfast.errors import AppError, BadRequest, Forbidden, Unauthorized
 from holdfast.kit.ids import is_id
 from holdfast.kit.reply import reply
 
-OPEN_PATHS = frozenset(("/", "/health", "/v1/health", "/v1/ready", "/favicon.ico"))
+OPEN_PATHS = frozenset(("/", "/docs", "/redoc", "/health", "/v1/health", "/v1/ready", "/favicon.ico"))
 OPEN_FOLDERS = ("/assets/", "/ui/")
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 

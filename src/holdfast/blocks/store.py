@@ -33,6 +33,13 @@ agents_blocks = sa.Table(
 )
 link = agents_blocks.c
 
+_OF_AGENTS = (
+    sa.select(link.agent_id, rows.table)
+    .join(rows.table, sa.and_(rows.c.organization_id == link.organization_id, rows.c.id == link.block_id))
+    .where(link.organization_id == sa.bindparam("org"), link.agent_id.in_(sa.bindparam("agents", expanding=True)))
+    .order_by(link.agent_id, link.position, link.block_id)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -79,14 +86,14 @@ def change(tx: Tx, who: Who, id: str, values: Mapping[str, Any], cause: Cause | 
     """Set fields; the state before is kept as a version."""
     if not values:
         return rows.get(tx, who, id)
-    label = _keep_version(tx, who, id, cause or Cause())
+    version, label = _keep_version(tx, who, id, cause or Cause())
     if values.get("label", label) != label:
         _refuse_taken_label(tx, who, id, values["label"])
-    return rows.update(tx, who, id, {**values, "version": rows.c.version + 1})
+    return rows.update(tx, who, id, {**values, "version": version + 1})
 
 
-def _keep_version(tx: Tx, who: Who, id: str, cause: Cause) -> str | None:
-    """Copy the block's state into its history and hold its row until the transaction ends; the label it had."""
+def _keep_version(tx: Tx, who: Who, id: str, cause: Cause) -> tuple[int, str | None]:
+    """Copy the block's state into its history and hold its row until the transaction ends; its version and label."""
     moment = now()
     own = {
         "id": new_id("block_version"),
@@ -105,7 +112,7 @@ def _keep_version(tx: Tx, who: Who, id: str, cause: Cause) -> str | None:
     row = kept.one_or_none()
     if row is None:
         raise rows.missing(id)
-    return row.label
+    return row.version, row.label
 
 
 def _copying() -> sa.Insert:
@@ -114,7 +121,7 @@ def _copying() -> sa.Insert:
     columns = [copied.get(c.name, sa.bindparam(f"own_{c.name}", type_=c.type)) for c in versions.table.columns]
     before = sa.select(*columns).where(rows.c.organization_id == sa.bindparam("org"), rows.c.id == sa.bindparam("key"))
     into = versions.table.insert().from_select(list(versions.c.keys()), before.with_for_update())
-    return into.returning(versions.c.label)
+    return into.returning(versions.c.version, versions.c.label)
 
 
 _KEEP = _copying()
@@ -136,16 +143,10 @@ def of_agent(tx: Tx, who: Who, agent_id: str, *where: Where) -> list[Block]:
 
 def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str], *where: Where) -> dict[str, list[Block]]:
     """The blocks of each agent, in the order in which they were attached."""
-    query = (
-        sa.select(link.agent_id, rows.table)
-        .join(rows.table, sa.and_(rows.c.organization_id == link.organization_id, rows.c.id == link.block_id))
-        .where(link.organization_id == who.organization_id, link.agent_id.in_(list(agent_ids)), *where)
-        .order_by(link.agent_id, link.position, link.block_id)
-    )
+    query = _OF_AGENTS.where(*where) if where else _OF_AGENTS
     found: dict[str, list[Block]] = {}
-    for row in tx.execute(query):
-        agent_id, *_ = row
-        found.setdefault(agent_id, []).append(rows.load(row))
+    for row in tx.execute(query, {"org": who.organization_id, "agents": list(agent_ids)}):
+        found.setdefault(row[0], []).append(rows.load(row, skip=1))
     return found
 
 

@@ -45,6 +45,11 @@ def main() -> None:
     except (ConfigError, AppError) as problem:
         typer.echo(f"error: {problem}", err=True)
         sys.exit(1)
+    except ModuleNotFoundError as missing:
+        if missing.name != "psycopg":
+            raise
+        typer.echo("error: PostgreSQL needs its driver: pip install 'holdfast[postgres]'", err=True)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -107,18 +107,23 @@ def chat(
     talk = Chat(client, _chosen(client, agent, new=new, model=model))
     talk.greet()
     for line in _lines():
-        try:
-            if line.startswith("/"):
-                if not talk.command(line):
-                    break
-            else:
-                talk.say(line)
-        except AppError as problem:
-            if not sys.stdin.isatty():
-                raise
-            screen.err.print(screen.safe(f"error: {problem}"), style="bold red")
+        if not _heard(talk, line):
+            break
     if talk.failed and not sys.stdin.isatty():
         raise typer.Exit(1)
+
+
+def _heard(talk: Chat, line: str) -> bool:
+    """Obey or pass on what was said; False means leave. On a terminal a problem is told and the chat goes on."""
+    try:
+        if line.startswith("/"):
+            return talk.command(line)
+        talk.say(line)
+    except AppError as problem:
+        if not sys.stdin.isatty():
+            raise
+        screen.err.print(screen.safe(f"error: {problem}"), style="bold red", soft_wrap=True)
+    return True
 
 
 def _chosen(client: Client, agent: str | None, *, new: bool, model: str | None) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
         yield Finding("model", "problem", str(problem), "correct HOLDFAST_DEFAULT_MODEL or HOLDFAST_DEFAULT_EMBEDDING")
         return
     if default.startswith("holdfast/"):
-        fix = "set OPENAI_API_KEY, ANTHROPIC_API_KEY, OLLAMA_BASE_URL, … (docs/configuration.md lists them)"
+        fix = "set OLLAMA_BASE_URL, OPENAI_API_KEY or another of docs/models.md, and start again"
         yield Finding("model", "note", f"the default is {default}, which only shows that things work", fix)
     else:
         yield Finding("model", "ok", f"the default is {default}")

@@ -20,7 +20,7 @@ ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- nothing i
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Listing:
     """What a model provider said: how many models it has, or what is wrong and what to do."""
 
     count: int | None
@@ -38,7 +38,7 @@ def bubblewrap() -> str:
     return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
 
 
-async def providers(settings: Settings) -> list[tuple[str, Answer]]:
+async def providers(settings: Settings) -> list[tuple[str, Listing]]:
     """Ask every configured provider for its list of models, at the same time."""
     places = configured(settings.environment)
     models = _models(settings)
@@ -49,17 +49,17 @@ async def providers(settings: Settings) -> list[tuple[str, Answer]]:
     return [(f"{place.name} at {place.base_url}", answer) for place, answer in zip(places, answers, strict=True)]
 
 
-async def _ask(models: Models, place: Configured) -> Answer:
+async def _ask(models: Models, place: Configured) -> Listing:
     try:
         async with asyncio.timeout(PATIENCE):
             found = await models.provider(models.card(f"{place.name}/any")).models()
     except TimeoutError:
-        return Answer(None, f"no answer within {PATIENCE:g} seconds", "see that it runs and that its address is right")
+        return Listing(None, f"no answer within {PATIENCE:g} seconds", "see that it runs and that its address is right")
     except ModelError as failed:
-        return Answer(None, failed.detail, failed.explanation or "check its key and its address")
+        return Listing(None, failed.detail, failed.explanation or "check its key and its address")
     except AppError as failed:
-        return Answer(None, failed.detail, "check its settings")
-    return Answer(len(found))
+        return Listing(None, failed.detail, "check its settings")
+    return Listing(len(found))
 
 
 def defaults(settings: Settings) -> tuple[str, str]:

@@ -88,8 +88,8 @@ class Rendering:
 
     def _collect(self, data: Mapping[str, Any], *, waits: bool) -> None:
         """Calls arrive in fragments; they are shown once they are whole."""
-        single: dict[str, Any] | None = data.get("tool_call")
-        fragments: list[dict[str, Any]] = data.get("tool_calls") or ([single] if single else [])
+        found: Any = data.get("tool_calls") or data.get("tool_call") or []
+        fragments: list[dict[str, Any]] = [found] if isinstance(found, dict) else found
         for fragment in fragments:
             call_id = fragment.get("tool_call_id") or ""
             call = self._calls.setdefault(call_id, {"name": "", "arguments": ""})

@@ -1,5 +1,6 @@
 """`holdfast serve`: the server."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -23,6 +24,9 @@ from holdfast.store.opening import open_database
 app = typer.Typer()
 
 DEMO = "holdfast/demo"
+LAST_WORDS_S = 7
+"""How long turns that were cancelled may take to say so to whoever waits for them."""
+TALKATIVE = ("uvicorn.error", "httpx2")
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -40,8 +44,7 @@ def serve(
         signal.signal(number, _leave)
     flags = {"host": host, "port": port, "data": data, "secure": secure, "debug": debug}
     settings = with_password(load(os.environ, flags))
-    logging.basicConfig(level="DEBUG" if settings.debug else settings.log_level.upper(), format=LOG_FORMAT)
-    logging.getLogger("uvicorn.error").setLevel("DEBUG" if settings.debug else "WARNING")
+    _log(settings)
     with ports.listening(settings.host, settings.port) as at, installation.owned(settings):
         opened = open_database(settings)
         has_keys = opened.db.now(auth_store.has_keys)
@@ -50,6 +53,27 @@ def serve(
         made = create_app(settings, opened)
         _banner(settings, made, at, has_keys)
         _run(settings, made, at)
+
+
+def _log(settings: Settings) -> None:
+    """Libraries that log each request of theirs are only heard when debugging."""
+    logging.basicConfig(level="DEBUG" if settings.debug else settings.log_level.upper(), format=LOG_FORMAT)
+    for talkative in TALKATIVE:
+        logging.getLogger(talkative).setLevel("DEBUG" if settings.debug else "WARNING")
+
+
+class _Server(uvicorn.Server):
+    """Asked to stop, it lets the turns at work end, and the answers that wait for them."""
+
+    def __init__(self, config: uvicorn.Config, made: Starlette) -> None:
+        super().__init__(config)
+        self._made = made
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._made.state.draining.set()
+        draining = asyncio.create_task(self._made.state.runner.drain())
+        await super().shutdown(sockets)
+        await draining
 
 
 def _run(settings: Settings, made: Starlette, at: socket.socket) -> None:
@@ -61,9 +85,9 @@ def _run(settings: Settings, made: Starlette, at: socket.socket) -> None:
         log_config=None,
         access_log=settings.debug,
         server_header=False,
-        timeout_graceful_shutdown=settings.drain_seconds,
+        timeout_graceful_shutdown=settings.drain_seconds + LAST_WORDS_S,
     )
-    uvicorn.Server(config).run(sockets=[at])
+    _Server(config, made).run(sockets=[at])
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -95,7 +119,7 @@ def _model(made: Starlette) -> str:
     default: str = made.state.models.default
     if default != DEMO:
         return f"{default} (another: HOLDFAST_DEFAULT_MODEL=provider/name)"
-    return f"{DEMO}, which only shows that things work. Set OPENAI_API_KEY, ANTHROPIC_API_KEY, OLLAMA_BASE_URL, …"
+    return f"{DEMO}, which only shows that things work. Set OLLAMA_BASE_URL or OPENAI_API_KEY and start again."
 
 
 def _access(settings: Settings, has_keys: bool) -> str:

@@ -135,6 +135,13 @@ class Settings:
             about="Host names under which an open server may be called, besides those of the loopback.",
         ),
     )
+    allow_private_urls: bool = field(
+        default=False,
+        metadata=env(
+            FLAG,
+            about="true: URLs that callers send, such as those of images, may name private addresses.",
+        ),
+    )
     default_model: str | None = field(
         default=None,
         metadata=env(
@@ -163,12 +170,12 @@ class Settings:
         default=20.0,
         metadata=env(SECONDS, "LETTA_KEEPALIVE_INTERVAL", about="A silent stream sends a ping this often."),
     )
-    llm_timeout_seconds: float = field(
-        default=600.0,
+    llm_timeout_seconds: float | None = field(
+        default=None,
         metadata=env(
             SECONDS,
             *("LETTA_LLM_REQUEST_TIMEOUT_SECONDS", "LLM_REQUEST_TIMEOUT_SECONDS"),
-            about="How long a model may be silent before the call fails.",
+            about="How long a model may be silent before the call fails; unset: 10 minutes, 30 for local models.",
         ),
     )
     tool_timeout_seconds: float = field(
@@ -177,6 +184,7 @@ class Settings:
             SECONDS,
             *("LETTA_TOOL_SANDBOX_TIMEOUT", "TOOL_SANDBOX_TIMEOUT"),
             about="How long one call of a custom tool may take.",
+            idle="this version does not run custom tools",
         ),
     )
     mcp_timeout_seconds: float = field(
@@ -185,6 +193,7 @@ class Settings:
             SECONDS,
             *("LETTA_MCP_EXECUTE_TOOL_TIMEOUT", "MCP_EXECUTE_TOOL_TIMEOUT"),
             about="How long one call of an MCP tool may take.",
+            idle="this version does not call MCP servers",
         ),
     )
     max_body_mb: int = field(

@@ -36,7 +36,7 @@ def fork(
 
 def _fork_point(tx: Tx, who: Who, parent: Thread, message_id: str | None) -> int:
     if message_id is None:
-        return messages.last_sequence(tx, who, parent)
+        return max(messages.last_sequence(tx, who, parent), parent.window_start)
     found = messages.find_in(tx, who, parent, message_id)
     if found is None:
         raise BadRequest(f"Message {message_id} is not in conversation {parent.id}, so it cannot be forked there.")

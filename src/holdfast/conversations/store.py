@@ -77,7 +77,7 @@ def copies(tx: Tx, who: Who, originals: Sequence[Block]) -> list[str]:
 
 
 def shown(tx: Tx, who: Who, found: Sequence[Thread]) -> list[Conversation]:
-    windows = messages.window_ids(tx, who, found)
+    windows = messages.window_ids(tx, who, (thread.id for thread in found))
     return [conversation(thread, windows[thread.id]) for thread in found]
 
 

@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 from holdfast import __version__
 from holdfast.kit.reply import encode, reply
 from holdfast.kit.routes import Router
+from holdfast.store.table import Tx
 
 router = Router("health")
 
@@ -28,8 +29,12 @@ async def ready(request: Request) -> Response:
     """503 while the server finishes what it has and takes nothing new, or when its database does not answer."""
     if request.app.state.draining.is_set():
         return reply({"version": __version__, "status": "draining"}, 503)
-    await request.app.state.db.read(lambda tx: tx.exec_driver_sql("SELECT 1"))
+    await request.app.state.db.read(_answers)
     return Response(ALIVE, media_type="application/json")
+
+
+def _answers(tx: Tx) -> None:
+    tx.exec_driver_sql("SELECT 1")
 
 
 @router.get("/version", Health)

@@ -44,7 +44,7 @@ class IdentityFilter(Shape):
 class Identity(NewIdentity, Entity):
     """The domain object, the JSON on the wire and the row; the links are loaded beside it."""
 
-    properties: list[IdentityProperty] = Field(default_factory=list[IdentityProperty])  # pyright: ignore[reportIncompatibleVariableOverride]
+    properties: list[IdentityProperty] = Field(default_factory=list[IdentityProperty])  # pyright: ignore[reportIncompatibleVariableOverride] -- never null once stored
     agent_ids: Annotated[list[str], Unstored()] = Field(default_factory=list[str])
     block_ids: Annotated[list[str], Unstored()] = Field(default_factory=list[str])
     created_at: Annotated[datetime, Hidden] = Field(default_factory=now)

@@ -35,6 +35,15 @@ def _links(name: str, other: str) -> sa.Table:
 agents_identities = _links("agents_identities", "agent_id")
 blocks_identities = _links("blocks_identities", "block_id")
 
+_OF_AGENTS = (
+    sa.select(agents_identities.c.agent_id, agents_identities.c.identity_id)
+    .where(
+        agents_identities.c.organization_id == sa.bindparam("org"),
+        agents_identities.c.agent_id.in_(sa.bindparam("agents", expanding=True)),
+    )
+    .order_by(agents_identities.c.identity_id)
+)
+
 
 def create(tx: Tx, who: Who, new: CreateIdentity) -> Identity:
     """A new identity with its links; the key must be free in its project."""
@@ -138,11 +147,7 @@ def _links_of(who: Who, table: sa.Table, id: str) -> tuple[Where, Where]:
 
 def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Identity]]:
     """The identities of each agent, complete with their links."""
-    link = agents_identities.c
-    mine = sa.select(link.agent_id, link.identity_id).where(
-        link.organization_id == who.organization_id, link.agent_id.in_(list(agent_ids))
-    )
-    pairs = tx.execute(mine.order_by(link.identity_id)).all()
+    pairs = tx.execute(_OF_AGENTS, {"org": who.organization_id, "agents": list(agent_ids)}).all()
     if not pairs:
         return {}
     by_id = {identity.id: identity for identity in with_links(tx, who, rows.each(tx, who, [p[1] for p in pairs]))}

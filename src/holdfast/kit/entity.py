@@ -17,7 +17,7 @@ class Shape(BaseModel):
 
 
 class Entity(Shape):
-    """A row that belongs to an organization. Who and when is on every row; whether it is on the wire, the class says."""
+    """A row of an organization. Who and when is on every row; whether it is on the wire, the class says."""
 
     id: str
     organization_id: str = Field(exclude=True)

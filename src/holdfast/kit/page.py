@@ -1,8 +1,8 @@
 """Paging as every list of V1 does it (CONTRACT §1.4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
 
@@ -30,7 +30,7 @@ class Page:
         return self.order == "desc"
 
 
-def paging(default_order: Order, default_limit: int, most: int = MOST) -> Callable[..., Page]:
+def paging(default_order: Order, default_limit: int, most: int = MOST) -> Callable[..., Coroutine[Any, Any, Page]]:
     """The dependency that reads a page from the query, with the defaults of one collection."""
 
     async def read(

@@ -131,7 +131,9 @@ def build(endpoint: Endpoint, *, document: bool = False) -> APIRoute:
 def _events(endpoint: Endpoint) -> dict[int | str, dict[str, Any]] | None:
     if endpoint.streams is None:
         return None
-    return {200: {"description": "The answer, or the same as server-sent events.", "content": {"text/event-stream": {}}}}
+    return {
+        200: {"description": "The answer, or the same as server-sent events.", "content": {"text/event-stream": {}}}
+    }
 
 
 class _Node:

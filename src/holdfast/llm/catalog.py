@@ -26,12 +26,13 @@ _BY_NAME = {name: row for row in ROWS for name in (row.type, *row.aliases)}
 
 DEMO = ModelCard(
     provider="holdfast",
-    provider_type="holdfast",
+    provider_type="openai",
     name="demo",
-    endpoint="",
-    context_window=32_000,
+    endpoint="holdfast://demo",
+    context_window=128_000,
+    max_output_tokens=4096,
     parallel_tools=False,
-    display_name="Demo (no model configured)",
+    display_name="Holdfast demo (rules, no key)",
 )
 
 _ALIASES = {

@@ -85,7 +85,7 @@ class ChatAnswer:
 
     def end(self) -> list[Delta]:
         """What is only known at the end: usage and why the model stopped."""
-        if False:
+        if self._finish is None and not self._whole:
             raise self._cut_off()
         if any(not call.announced for call in self._calls):
             raise failures.unusable(self._target, "asked for a tool without naming it")

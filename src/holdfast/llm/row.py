@@ -65,7 +65,7 @@ class Row:
     embedders: tuple[KnownEmbedder, ...] = ()
     window: int = USUAL_WINDOW
     """The window assumed for a model that the catalog does not know."""
-    timeout: float = 300.0
+    timeout: float = 600.0
     local: bool = False
     key_header: str = "authorization"
     dialect: Dialect = field(default_factory=Dialect)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 
 from holdfast.agents.model import Agent
 from holdfast.messages.model import ToolCallPart, ToolReturnPart
-from holdfast.tools.builtin import registry
 from holdfast.tools.builtin.context import ToolContext
 from holdfast.tools.builtin.run import run
 from holdfast.tools.model import Tool
@@ -24,7 +23,7 @@ def _answer(ctx: ToolContext, agent: Agent, attached: dict[str, Tool], call: Too
         return _refused(call, f"You have no tool named {call.name!r}. Your tools: {have}.")
     if _needs_approval(agent.tool_rules, call.name):
         return _refused(call, f"{call.name} needs a person's approval for each call, and nobody has given it.")
-    if registry.find(call.name) is None:
+    if not tool.is_builtin:
         return _refused(call, f"This server cannot run {call.name}: it only runs the tools that it brings itself.")
     return run(ctx, call, tool.return_char_limit)
 

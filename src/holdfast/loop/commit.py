@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
-
 from holdfast.agents import store as agents
-from holdfast.auth.model import Who
 from holdfast.blocks.store import Cause
-from holdfast.errors import AppError, Conflict, ModelError
+from holdfast.errors import AppError
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.model import Call
@@ -18,8 +15,8 @@ from holdfast.loop.act import act, ends_turn
 from holdfast.loop.answer import Answer
 from holdfast.loop.state import Turn
 from holdfast.messages import store as messages
-from holdfast.messages import threads
 from holdfast.messages.model import Message, Part, Role, ToolCallPart
+from holdfast.runs import leases
 from holdfast.runs import store as runs
 from holdfast.runs.model import StopReason, status_of
 from holdfast.steps import store as steps
@@ -39,6 +36,8 @@ class Work:
     spoken: Message | None
     calls: Sequence[ToolCallPart]
     is_last: bool
+    goes_on: bool = False
+    """The run has something left to do after its last step, and is ended by `finish`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +55,31 @@ def step(tx: Tx, work: Work) -> Done:
     if work.calls:
         produced.append(_returns(tx, work))
     reason = _stop_reason(work)
-    _hold(tx, turn, produced, release=reason is not None)
+    is_over = reason is not None and not work.goes_on
+    _hold(tx, turn, spoken=bool(produced or turn.inputs), ends=is_over)
     for message in turn.inputs:
         message.step_id = work.step.id
     messages.append(tx, [*turn.inputs, *produced])
     steps.insert(tx, _recorded(work, reason))
-    if reason is not None:
+    if reason is not None and is_over:
         _end_run(tx, turn, reason)
     return Done(produced, reason)
 
 
-def finish(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = None) -> None:
-    """End a turn outside a step: it failed, or was cancelled before it did anything."""
-    _hold(tx, turn, [], release=True)
+def finish(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = None, step: Step | None = None) -> None:
+    """End a turn outside a step's commit: it failed, or had nothing more to say. Nothing becomes a message."""
+    leases.release(tx, turn.thread)
+    if step is not None and failed is not None:
+        step.status, step.stop_reason = "failed", reason
+        step.error_type, step.error_data = failed.code, {"message": failed.detail, "detail": failed.explanation}
+        step.step_ns = step.llm_request_ns = time.time_ns() - (step.step_start_ns or 0)
+        steps.insert(tx, step)
     _end_run(tx, turn, reason, failed)
 
 
-def failed_step(tx: Tx, who: Who, step: Step, failed: ModelError) -> None:
-    """Remember the model call that failed; nothing of it becomes a message."""
-    step.status, step.stop_reason = "failed", "llm_api_error"
-    step.error_type, step.error_data = failed.code, {"message": failed.detail, "detail": failed.explanation}
-    step.step_ns = step.llm_request_ns = time.time_ns() - (step.step_start_ns or 0)
-    steps.insert(tx, step)
-
-
-def message_of(turn: Turn, role: Role, parts: list[Part], *, step_id: str | None = None, id: str | None = None) -> Message:
+def message_of(
+    turn: Turn, role: Role, parts: list[Part], *, step_id: str | None = None, id: str | None = None
+) -> Message:
     """A message of this turn that is not stored yet."""
     return Message(
         id=id or new_id("message"),
@@ -105,6 +104,7 @@ def _returns(tx: Tx, work: Work) -> Message:
         thread_id=turn.thread.id,
         cause=Cause(run_id=turn.run.id, step_id=work.step.id),
         timezone=turn.agent.timezone,
+        isolated_block_ids=turn.thread.isolated_block_ids,
     )
     returns = act(ctx, turn.agent, turn.tools, work.calls)
     work.step.tool_execution_ns = time.perf_counter_ns() - began
@@ -120,22 +120,6 @@ def _stop_reason(work: Work) -> StopReason | None:
     if ends_turn(work.turn.agent.tool_rules, work.calls):
         return "tool_rule"
     return "max_steps" if work.is_last else None
-
-
-def _hold(tx: Tx, turn: Turn, produced: Sequence[Message], *, release: bool) -> None:
-    """Check that the thread is still ours, and say when it last had a message; a late owner commits nothing."""
-    c = threads.rows.c
-    values: dict[str, Any] = {"lease_owner": None, "lease_run_id": None} if release else {}
-    if produced or turn.inputs:
-        values["last_message_at"] = now()
-    if release:
-        values["last_run_completion"] = now()
-    mine = sa.and_(
-        c.organization_id == turn.who.organization_id, c.id == turn.thread.id, c.fence == turn.thread.fence
-    )
-    change = threads.rows.table.update().where(mine).values(**(values or {"fence": turn.thread.fence}))
-    if tx.execute(change).rowcount == 0:
-        raise Conflict(f"Run {turn.run.id} lost its thread to another server and was not stored; send the message again.")
 
 
 def _recorded(work: Work, reason: StopReason | None) -> Step:
@@ -154,7 +138,7 @@ def _recorded(work: Work, reason: StopReason | None) -> Step:
 def _trace(work: Work) -> tuple[dict[str, Any], dict[str, Any]]:
     """What was sent and came back; of the messages only those that are new since the step before."""
     call = work.call
-    sent = call.messages[max(work.turn.sent, 1) :] if work.turn.sent else [m for m in work.turn.inputs]
+    sent = call.messages[max(work.turn.sent, 1) :] if work.turn.sent else list(work.turn.inputs)
     request = {
         "model": work.turn.card.handle,
         "messages": [{"role": m.role, "content": [part.model_dump() for part in m.content]} for m in sent],
@@ -168,36 +152,17 @@ def _trace(work: Work) -> tuple[dict[str, Any], dict[str, Any]]:
     return request, response
 
 
+def _hold(tx: Tx, turn: Turn, *, spoken: bool, ends: bool) -> None:
+    """Check that the thread is still ours, and let go of it with the last step."""
+    hold = leases.release if ends else leases.keep
+    hold(tx, turn.thread, spoken=now() if spoken else None)
+
+
 def _end_run(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = None) -> None:
-    run, moment, c = turn.run, now(), runs.c
-    run.status, run.stop_reason, run.completed_at = status_of(reason), reason, moment
+    run = turn.run
+    run.status, run.stop_reason, run.completed_at = status_of(reason), reason, now()
     run.num_steps, run.total_duration_ns, run.ttft_ns = turn.spent.steps, turn.elapsed_ns, turn.first_token_ns
     if failed is not None:
         run.metadata = {**run.metadata, "error": dict(failed.body())}
-    tx.execute(
-        runs.rows.table.update()
-        .where(c.organization_id == turn.who.organization_id, c.id == run.id, c.status.in_(runs.ACTIVE))
-        .values(
-            status=run.status,
-            stop_reason=reason,
-            completed_at=moment,
-            updated_at=moment,
-            num_steps=run.num_steps,
-            total_duration_ns=run.total_duration_ns,
-            ttft_ns=run.ttft_ns,
-            metadata=run.metadata,
-            input=[],
-        )
-    )
-    a = agents.c
-    tx.execute(
-        agents.rows.table.update()
-        .where(a.organization_id == turn.who.organization_id, a.id == turn.agent.id)
-        .values(
-            last_run_completion=moment,
-            last_run_duration_ms=run.total_duration_ns // 1_000_000,
-            last_stop_reason=reason,
-        )
-    )
-
-
+    runs.end(tx, run)
+    agents.note_run(tx, turn.who, run)

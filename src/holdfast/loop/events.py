@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from holdfast.errors import AppError
 from holdfast.llm.model import Delta, Usage
 from holdfast.messages.model import Message
+from holdfast.messages.shapes import CompactionStats
 from holdfast.runs.model import StopReason
 
 
@@ -31,6 +32,14 @@ class Committed:
 
     step_id: str
     messages: Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """Older messages have left the view, and a stored summary stands for them."""
+
+    summary: Message
+    stats: CompactionStats
 
 
 @dataclass(slots=True)
@@ -67,4 +76,4 @@ class Ended:
     error: AppError | None = None
 
 
-Event = Began | Said | Committed | Ended
+Event = Began | Said | Committed | Compacted | Ended

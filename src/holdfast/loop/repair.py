@@ -7,7 +7,7 @@ same function serves imported histories.
 import logging
 from collections.abc import Iterable, Sequence
 
-from holdfast.messages.model import ImagePart, Message, TextPart, ToolCallPart, ToolReturnPart
+from holdfast.messages.model import ImagePart, Message, Part, TextPart, ToolCallPart, ToolReturnPart
 
 INTERRUPTED = "Interrupted: the server stopped before this call returned. It may or may not have had an effect."
 
@@ -19,34 +19,61 @@ def sendable(messages: Sequence[Message]) -> list[Message]:
     repaired: list[Message] = []
     waiting: dict[str, ToolCallPart] = {}
     for message in messages:
-        if message.returns:
-            answered = _answering(message, waiting)
-            if answered is not None:
-                repaired.append(answered)
-            continue
-        if _is_empty(message):
-            log.info("left out empty message %s", message.id)
+        spoken = _without_returns(message)
+        if returns := list(_claimed(message, waiting)):
+            repaired.append(_changed(message, returns, role="tool"))
+        if spoken is None:
             continue
         _settle(repaired, waiting)
-        repaired.append(message)
-        waiting = {call.id: call for call in message.calls}
+        repaired.append(spoken)
+        waiting = {call.id: call for call in spoken.calls}
     _settle(repaired, waiting)
     return repaired
 
 
-def _answering(message: Message, waiting: dict[str, ToolCallPart]) -> Message | None:
-    """The message with the returns that some call waits for, each once; None when there are none."""
-    kept = list(_claimed(message.returns, waiting))
-    if len(kept) == len(message.content):
-        return message
-    log.info("left out %d orphaned returns of message %s", len(message.content) - len(kept), message.id)
-    return message.model_copy(update={"content": kept}) if kept else None
+def _without_returns(message: Message) -> Message | None:
+    """What a message says and calls, its returns left out; None when that is nothing that a model could be shown."""
+    parts = list(_said(message))
+    if any(isinstance(part, ImagePart | ToolCallPart) or _has_text(part) for part in parts):
+        return _changed(message, parts)
+    if not message.returns:
+        log.info("left out empty message %s", message.id)
+    return None
 
 
-def _claimed(returns: Iterable[ToolReturnPart], waiting: dict[str, ToolCallPart]) -> Iterable[ToolReturnPart]:
-    for part in returns:
+def _said(message: Message) -> Iterable[Part]:
+    """The parts but for returns, calls that have no name or stand where no model speaks, and repeated ids."""
+    speaks, taken = message.role in ("assistant", "approval"), set[str]()
+    for part in message.content:
+        if isinstance(part, ToolReturnPart):
+            continue
+        if isinstance(part, ToolCallPart):
+            if not speaks or not part.name or not part.id or part.id in taken:
+                log.info("left out call %r of message %s", part.id, message.id)
+                continue
+            taken.add(part.id)
+        yield part
+
+
+def _has_text(part: Part) -> bool:
+    return isinstance(part, TextPart) and bool(part.text.strip())
+
+
+def _claimed(message: Message, waiting: dict[str, ToolCallPart]) -> Iterable[ToolReturnPart]:
+    """The returns that some call waits for, each once."""
+    for part in message.returns:
         if waiting.pop(part.call_id, None) is not None:
             yield part
+        else:
+            log.info("left out the return of call %r in message %s", part.call_id, message.id)
+
+
+def _changed(message: Message, parts: Sequence[Part], role: str | None = None) -> Message:
+    """The message with these parts; itself when they are what it has."""
+    role = role or message.role
+    if role == message.role and len(parts) == len(message.content):
+        return message
+    return message.model_copy(update={"content": list(parts), "role": role})
 
 
 def _settle(repaired: list[Message], waiting: dict[str, ToolCallPart]) -> None:
@@ -58,11 +85,3 @@ def _settle(repaired: list[Message], waiting: dict[str, ToolCallPart]) -> None:
     log.info("answered %d orphaned calls after message %s", len(returns), asked.id)
     repaired.append(asked.model_copy(update={"id": f"{asked.id}-returns", "role": "tool", "content": returns}))
     waiting.clear()
-
-
-def _is_empty(message: Message) -> bool:
-    """Nothing that a model could be shown: thoughts alone are not."""
-    return not any(
-        isinstance(part, ImagePart | ToolCallPart) or (isinstance(part, TextPart) and part.text.strip())
-        for part in message.content
-    )

@@ -8,6 +8,7 @@ from typing import Any
 from holdfast.agents.model import Agent
 from holdfast.auth.model import Who
 from holdfast.llm.model import ModelCard, Provider
+from holdfast.llm.models import Models
 from holdfast.loop.events import Spent
 from holdfast.messages.model import Message
 from holdfast.messages.threads import Thread
@@ -40,6 +41,7 @@ class Turn:
     options: Options
     card: ModelCard
     provider: Provider
+    models: Models
     context_window: int
     is_cancelled: bool = False
     asking: "asyncio.Task[Any] | None" = None
@@ -49,6 +51,10 @@ class Turn:
     first_token_ns: int | None = None
     sent: int = 0
     """How many messages of the window were in the request before, so that traces hold only what is new."""
+    estimated: int = 0
+    """How many tokens the last request took by our estimate."""
+    scale: float = 1.0
+    """What the provider counts for each token that we estimate."""
 
     def cancel(self) -> None:
         """Stop at the next safe place; a model that is being waited for is not waited for any longer."""

@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass, field
 
 from holdfast.errors import AppError, ModelError
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
+from holdfast.llm.failures import ContextOverflow
 from holdfast.llm.model import Call, Delta
-from holdfast.loop import commit, context
+from holdfast.loop import commit, compact, context
 from holdfast.loop.answer import Answer
 from holdfast.loop.events import Began, Committed, Ended, Event, Said
 from holdfast.loop.state import Turn
@@ -18,45 +20,91 @@ from holdfast.runs.model import StopReason
 from holdfast.steps.model import Step
 from holdfast.store.database import Database
 
+REASONS: dict[str, StopReason] = {
+    "llm_insufficient_credits": "insufficient_credits",
+    "context_window_overflow_in_system_prompt": "context_window_overflow_in_system_prompt",
+}
+"""What a turn that failed because of its model ends with, where it is more than that."""
+
 
 async def play(db: Database, turn: Turn) -> AsyncGenerator[Event]:
     """Work on a turn to its end. The last event is `Ended`, whatever happens."""
     yield Began(turn.run.id)
     try:
-        for number in range(1, turn.options.max_steps + 1):
-            is_last = number == turn.options.max_steps
-            async with aclosing(_step(db, turn, is_last=is_last)) as events:
-                async for event in events:
-                    yield event
-                    if isinstance(event, Ended):
-                        return
+        async with aclosing(_steps(db, turn)) as events:
+            async for event in events:
+                yield event
     except AppError as failed:
         yield await _fail(db, turn, failed)
 
 
+async def _steps(db: Database, turn: Turn) -> AsyncGenerator[Event]:
+    number, ended = 0, False
+    while not ended:
+        number += 1
+        async with aclosing(_step(db, turn, is_last=number >= turn.options.max_steps)) as events:
+            async for event in events:
+                ended = ended or isinstance(event, Ended)
+                yield event
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """What a step asks the model, and what it answers."""
+
+    step: Step
+    call: Call
+    message_id: str = field(default_factory=lambda: new_id("message"))
+    answer: Answer = field(default_factory=Answer)
+
+
 async def _step(db: Database, turn: Turn, *, is_last: bool) -> AsyncGenerator[Event]:
-    step = _new_step(turn)
-    call = context.build(turn)
-    answer = Answer()
-    message_id = new_id("message")
+    exchange = _Exchange(_new_step(turn), context.build(turn))
+    step, answer = exchange.step, exchange.answer
     try:
-        async with aclosing(_ask(turn, call, answer)) as deltas:
-            async for delta in deltas:
-                yield Said(message_id, step.id, delta)
+        async with aclosing(_answered(db, turn, exchange)) as events:
+            async for event in events:
+                yield event
     except ModelError as failed:
-        await db.write(commit.failed_step, turn.who, step, failed)
-        raise
+        if failed.code != "llm_empty_response":
+            yield await _fail(db, turn, failed, step)
+            return
     step.llm_request_ns = time.time_ns() - (step.llm_request_start_ns or 0)
     turn.spent.add(answer.usage)
-    spoken = _spoken(turn, step, message_id, answer)
-    work = commit.Work(turn, step, call, answer, spoken, _calls_to_make(turn, answer), is_last)
+    spoken = _spoken(turn, step, exchange.message_id, answer)
+    is_full = compact.is_due(turn, exchange.call, answer)
+    calls = _calls_to_make(turn, answer)
+    work = commit.Work(turn, step, exchange.call, answer, spoken, calls, is_last, goes_on=is_full)
     done = await db.write(commit.step, work)
     turn.window += [*turn.inputs, *done.messages]
     turn.inputs = []
     if done.messages:
         yield Committed(step.id, done.messages)
+    if is_full and (event := await compact.after_step(db, turn, answer, is_over=done.stop_reason is not None)):
+        yield event
+    if done.stop_reason is not None and is_full:
+        await db.write(commit.finish, turn, done.stop_reason)
     if done.stop_reason is not None:
         yield Ended(done.stop_reason, turn.spent)
+
+
+async def _answered(db: Database, turn: Turn, exchange: _Exchange) -> AsyncGenerator[Event]:
+    """What the model says; a thread that is too long for it is shortened first."""
+    shortened = await compact.before_step(db, turn, exchange.call)
+    for attempt in range(compact.RETRIES + 1):
+        if shortened is not None:
+            yield shortened
+            exchange.call = context.build(turn)
+        try:
+            async with aclosing(_ask(turn, exchange.call, exchange.answer)) as deltas:
+                async for delta in deltas:
+                    yield Said(exchange.message_id, exchange.step.id, delta)
+            compact.learn(turn, exchange.answer)
+            return
+        except ContextOverflow:
+            shortened = await compact.after_overflow(db, turn, exchange.call, attempt)
+            if shortened is None:
+                raise
 
 
 async def _ask(turn: Turn, call: Call, answer: Answer) -> AsyncGenerator[Delta]:
@@ -122,10 +170,9 @@ def _spoken(turn: Turn, step: Step, message_id: str, answer: Answer) -> Message 
     return commit.message_of(turn, "assistant", parts, step_id=step.id, id=message_id)
 
 
-async def _fail(db: Database, turn: Turn, failed: AppError) -> Ended:
+async def _fail(db: Database, turn: Turn, failed: AppError, step: Step | None = None) -> Ended:
     reason: StopReason = "error"
     if isinstance(failed, ModelError):
-        reason = "insufficient_credits" if failed.code == "llm_insufficient_credits" else "llm_api_error"
-        reason = "invalid_llm_response" if failed.code == "llm_empty_response" else reason
-    await db.write(commit.finish, turn, reason, failed)
+        reason = REASONS.get(failed.code, "llm_api_error")
+    await db.write(commit.finish, turn, reason, failed, step)
     return Ended(reason, turn.spent, failed)

@@ -1,7 +1,7 @@
 """What clients send as messages (CONTRACT §3.1, §19): shapes of the wire, turned into the message model here."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import uuid4
 
 import orjson
@@ -9,8 +9,10 @@ from pydantic import Discriminator, Field, Tag
 
 from holdfast.errors import BadRequest
 from holdfast.kit.entity import Shape
+from holdfast.kit.ids import new_id
 from holdfast.messages.model import (
     ImagePart,
+    Message,
     OmittedReasoningPart,
     Part,
     ReasoningPart,
@@ -102,11 +104,15 @@ class ToolReturn(Shape):
 
 
 def _kind_of_answer(value: Any) -> str:
-    is_return = value.get("type") == "tool" or "tool_return" in value if isinstance(value, dict) else isinstance(value, ToolReturn)
-    return "tool" if is_return else "approval"
+    if not isinstance(value, dict):
+        return "tool" if isinstance(value, ToolReturn) else "approval"
+    sent = cast(dict[str, Any], value)
+    return "tool" if sent.get("type") == "tool" or "tool_return" in sent else "approval"
 
 
-Answer = Annotated[Annotated[ApprovalReturn, Tag("approval")] | Annotated[ToolReturn, Tag("tool")], Discriminator(_kind_of_answer)]
+Answer = Annotated[
+    Annotated[ApprovalReturn, Tag("approval")] | Annotated[ToolReturn, Tag("tool")], Discriminator(_kind_of_answer)
+]
 
 
 class ApprovalCreate(Shape):
@@ -134,10 +140,11 @@ def _kind_of_input(value: Any) -> str:
     """Items without `type` are approvals when they look like one (CONTRACT §3.1)."""
     if not isinstance(value, dict):
         return str(getattr(value, "type", None) or "message")
-    kind = value.get("type")
+    sent = cast(dict[str, Any], value)
+    kind = sent.get("type")
     if kind in ("message", "approval", "tool_return"):
         return str(kind)
-    return "approval" if "approval_request_id" in value or "approve" in value else "message"
+    return "approval" if "approval_request_id" in sent or "approve" in sent else "message"
 
 
 InputMessage = Annotated[
@@ -172,5 +179,16 @@ def _part(content: Content) -> Part:
             return content
 
 
-def otid_of(message: MessageCreate) -> str:
-    return message.otid or str(uuid4())
+def stored(sent: MessageCreate, **where: Any) -> Message:
+    """The message that is kept of one that was sent; `where` says whose it is and in which thread."""
+    return Message(
+        **where,
+        id=new_id("message"),
+        role=sent.role,
+        content=parts_of(sent.content),
+        name=sent.name,
+        otid=sent.otid or str(uuid4()),
+        sender_id=sent.sender_id,
+        group_id=sent.group_id,
+        batch_item_id=sent.batch_item_id,
+    )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from holdfast.auth.model import Who
 from holdfast.kit.page import Page
+from holdfast.messages import threads
 from holdfast.messages.filter import MessageFilter
 from holdfast.messages.model import Message, Role
 from holdfast.messages.threads import Thread
@@ -24,6 +25,24 @@ rows = Rows(
     sa.Index("messages_by_sequence", "organization_id", "sequence"),
 )
 c = rows.c
+
+t = threads.rows.c
+
+_WINDOWS = (
+    sa.select(t.id.label("thread_id"), t.ancestors, t.prompt_id, t.summary_id, t.window_ids, c.id)
+    .outerjoin(
+        rows.table,
+        sa.and_(
+            c.organization_id == t.organization_id,
+            c.thread_id == t.id,
+            c.sequence >= t.window_start,
+            c.role != "summary",
+        ),
+    )
+    .where(t.organization_id == sa.bindparam("org"), t.id.in_(sa.bindparam("threads", expanding=True)))
+    .order_by(c.sequence)
+)
+"""The messages from each window's start on, beside what else is in the window."""
 
 
 def append(tx: Tx, messages: Sequence[Message]) -> None:
@@ -42,9 +61,7 @@ def get(tx: Tx, who: Who, id: str) -> Message:
 
 def in_thread(thread: Thread) -> Where:
     """The rows that are this thread's: its own, and its ancestors' up to where it left them."""
-    shared = [
-        sa.and_(c.thread_id == a.thread_id, c.sequence <= a.until, c.id != a.prompt_id) for a in thread.ancestors
-    ]
+    shared = [sa.and_(c.thread_id == a.thread_id, c.sequence <= a.until, c.id != a.prompt_id) for a in thread.ancestors]
     return sa.or_(c.thread_id == thread.id, *shared) if shared else c.thread_id == thread.id
 
 
@@ -91,41 +108,40 @@ def matching(wanted: MessageFilter) -> list[Where]:
 
 def window(tx: Tx, who: Who, thread: Thread) -> list[Message]:
     """What the model sees: the prompt, the summary, the chosen messages, then everything from the start on."""
-    heads = [thread.prompt_id, *filter(None, [thread.summary_id]), *(thread.window_ids or [])]
-    since = sa.and_(in_thread(thread), c.sequence >= thread.window_start)
-    found = rows.all(tx, who, sa.or_(c.id.in_(heads), since), order=[c.sequence])
+    heads = _heads(thread.prompt_id, thread.summary_id, thread.window_ids)
+    found = rows.all(tx, who, sa.or_(c.id.in_(heads), _since(thread)), order=[c.sequence])
     by_id = {message.id: message for message in found}
     chosen = [by_id[id] for id in dict.fromkeys(heads) if id in by_id]
     front = {message.id for message in chosen}
     return [*chosen, *(m for m in found if m.id not in front and m.sequence >= thread.window_start)]
 
 
-def window_ids(tx: Tx, who: Who, threads: Sequence[Thread]) -> dict[str, list[str]]:
-    """The ids of `window`, for many threads at once."""
-    plain = [t for t in threads if not t.ancestors]
-    tails: dict[str, list[str]] = {t.id: [] for t in plain}
-    if plain:
-        query = sa.select(c.thread_id, c.id).where(c.organization_id == who.organization_id, _from_start(plain))
-        for thread_id, id in tx.execute(query.order_by(c.sequence)):
-            tails[thread_id].append(id)
-    for thread in threads:
-        if thread.ancestors:
-            since = sa.and_(in_thread(thread), c.sequence >= thread.window_start)
-            query = sa.select(c.id).where(c.organization_id == who.organization_id, since).order_by(c.sequence)
-            tails[thread.id] = list(tx.execute(query).scalars())
-    return {t.id: _with_heads(t, tails[t.id]) for t in threads}
+def _since(thread: Thread) -> Where:
+    """The thread from its window's start on. Summaries are in view by their id alone: there are older ones."""
+    return sa.and_(in_thread(thread), c.sequence >= thread.window_start, c.role != "summary")
 
 
-def _from_start(threads: Sequence[Thread]) -> Where:
-    """One comparison for all threads whose window starts at the beginning, one each for the others."""
-    whole = [t.id for t in threads if t.window_start == 0]
-    later = [sa.and_(c.thread_id == t.id, c.sequence >= t.window_start) for t in threads if t.window_start > 0]
-    return sa.or_(c.thread_id.in_(whole), *later)
+def window_ids(tx: Tx, who: Who, thread_ids: Iterable[str]) -> dict[str, list[str]]:
+    """The ids of `window`, for many threads in one statement; forked threads are looked at one by one."""
+    found: dict[str, list[str]] = {}
+    for row in tx.execute(_WINDOWS, {"org": who.organization_id, "threads": list(thread_ids)}):
+        if row.ancestors:
+            found.setdefault(row.thread_id, _forked_ids(tx, who, row.thread_id))
+            continue
+        if row.thread_id not in found:
+            found[row.thread_id] = _heads(row.prompt_id, row.summary_id, row.window_ids)
+        found[row.thread_id].append(row.id)
+    return {thread_id: list(dict.fromkeys(filter(None, ids))) for thread_id, ids in found.items()}
 
 
-def _with_heads(thread: Thread, tail: list[str]) -> list[str]:
-    heads = [thread.prompt_id, *filter(None, [thread.summary_id]), *(thread.window_ids or [])]
-    return list(dict.fromkeys([*heads, *tail]))
+def _forked_ids(tx: Tx, who: Who, thread_id: str) -> list[str]:
+    thread = threads.rows.get(tx, who, thread_id)
+    query = sa.select(c.id).where(c.organization_id == who.organization_id, _since(thread)).order_by(c.sequence)
+    return [*_heads(thread.prompt_id, thread.summary_id, thread.window_ids), *tx.execute(query).scalars()]
+
+
+def _heads(prompt_id: str, summary_id: str | None, chosen: Sequence[str] | None) -> list[str]:
+    return [prompt_id, *filter(None, [summary_id]), *(chosen or [])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """One stored message as the V1 messages that clients see (CONTRACT §3.4)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any, cast
+from uuid import uuid4
 
 import orjson
 
@@ -20,7 +21,7 @@ from holdfast.messages.model import (
     ToolCallPart,
     ToolReturnPart,
 )
-from holdfast.messages.shapes import Content, LettaMessage, MessageType, ToolCall, ToolReturnJson
+from holdfast.messages.shapes import CompactionStats, Content, LettaMessage, MessageType, ToolCall, ToolReturnJson
 
 Body = dict[str, Any]
 """What one message type has beyond the fields that all share."""
@@ -81,6 +82,26 @@ def expand(message: Message, view: View = PLAIN) -> list[LettaMessage]:
 
 def expand_all(messages: Iterable[Message], view: View = PLAIN) -> list[LettaMessage]:
     return [shown for message in messages for shown in expand(message, view)]
+
+
+def compacted(summary: Message, stats: CompactionStats, view: View) -> list[LettaMessage]:
+    """What happened to the context, and the summary that now stands for its older part."""
+    shown: Body = {**expand(summary, replace(view, types=None))[0], "compaction_stats": stats}
+    event: Body = {
+        **{name: shown[name] for name in shown if name not in ("summary", "compaction_stats")},
+        "id": str(uuid4()),
+        "otid": None,
+        "message_type": "event_message",
+        "event_type": "compaction",
+        "event_data": {
+            "trigger": stats["trigger"],
+            "context_token_estimate": stats["context_tokens_before"],
+            "context_window": stats["context_window"],
+        },
+    }
+    types = view.types
+    wanted = [each for each in (event, shown) if types is None or each["message_type"] in types]
+    return cast(list[LettaMessage], wanted)
 
 
 def roles_of(types: Iterable[MessageType]) -> list[Role]:

@@ -1,7 +1,7 @@
 """The system message: the agent's own text with its memory compiled into it (CONTRACT §6.1).
 
-Pure: the same inputs give the same text. Times and counts inside it are those of the compile; whatever changes by itself
-goes to the tail of the context, so that a model's prefix cache keeps what it has read.
+Pure: the same inputs give the same text. Times and counts inside it are those of the compile; what changes by
+itself goes to the tail of the context, so that a model's prefix cache keeps what it has read.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,14 @@ class Inputs:
 
     @property
     def digest(self) -> str:
-        told = [self.agent_id, self.agent_type, self.system, self.conversation, str(self.timezone), str(self.is_numbered)]
+        told = [
+            self.agent_id,
+            self.agent_type,
+            self.system,
+            self.conversation,
+            str(self.timezone),
+            str(self.is_numbered),
+        ]
         told += [f"{block.id}:{block.version}" for block in self.blocks]
         told += [rule.model_dump_json() for rule in self.rules]
         return blake2b("\x1f".join(told).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

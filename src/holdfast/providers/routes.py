@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Query, Response
+from fastapi import Header, Query, Response
 
 from holdfast.agents.asked import Llms
 from holdfast.auth.caller import Caller
@@ -36,3 +36,11 @@ async def list_models(
 @router.get("/models/embedding", list[wire.EmbeddingModel])
 async def list_embedding_models(who: Caller, models: Llms) -> Response:
     return reply([wire.embedding_model(card) for card in models.embedding_cards()])
+
+
+@router.get("/embeddings/total_storage_size", float)
+async def total_storage_size(
+    who: Caller, storage_unit: Annotated[Literal["MB", "GB"], Header(alias="storage_unit")] = "GB"
+) -> Response:
+    """How much the stored vectors take; nothing is embedded yet, in whichever unit."""
+    return reply(0.0)

@@ -1,5 +1,6 @@
 """The server processes that are alive. A process that stopped beating leaves its runs and threads to the others."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -8,10 +9,11 @@ from holdfast.kit.clock import now
 from holdfast.messages import threads
 from holdfast.runs import store as runs
 from holdfast.store.columns import Moment
-from holdfast.store.table import Tx, metadata
+from holdfast.store.table import Tx, clock, metadata
 
-BEAT_S = 3.0
-ALIVE_FOR = timedelta(seconds=10)
+BEAT_S = 2.0
+ALIVE_FOR = timedelta(seconds=7)
+"""With a beat, less than the ten seconds after which the runs of a killed process are over."""
 
 processes = sa.Table(
     "processes",
@@ -21,15 +23,23 @@ processes = sa.Table(
 )
 c = processes.c
 
-INTERRUPTED = {"error": {"type": "interrupted", "message": "The server stopped while it worked on this run.", "detail": ""}}
+INTERRUPTED = {
+    "error": {"type": "interrupted", "message": "The server stopped while it worked on this run.", "detail": ""}
+}
 
 
 def beat(tx: Tx, id: str) -> None:
     """Say that a process is alive, and take over what dead ones have left."""
-    expires_at = now() + ALIVE_FOR
+    expires_at = clock(tx, ALIVE_FOR)
     if tx.execute(processes.update().where(c.id == id).values(expires_at=expires_at)).rowcount == 0:
         tx.execute(processes.insert().values(id=id, expires_at=expires_at))
     bury(tx)
+
+
+def stopped(tx: Tx, run_ids: Sequence[str]) -> list[str]:
+    """Those of a process's own runs that another process has ended: cancelled, or given up for dead."""
+    r = runs.rows.c
+    return list(tx.execute(sa.select(r.id).where(r.id.in_(run_ids), r.status.not_in(runs.ACTIVE))).scalars())
 
 
 def leave(tx: Tx, id: str) -> None:
@@ -44,7 +54,7 @@ def bury_all(tx: Tx) -> None:
 
 def bury(tx: Tx) -> None:
     """Free the threads of dead processes, and end the runs that were theirs."""
-    tx.execute(processes.delete().where(c.expires_at < now()))
+    tx.execute(processes.delete().where(c.expires_at < clock(tx)))
     alive = sa.select(c.id)
     t, r = threads.rows, runs.rows
     orphaned = sa.and_(r.c.status.in_(runs.ACTIVE), sa.or_(r.c.owner.is_(None), r.c.owner.not_in(alive)))

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from holdfast.auth.model import Who
 from holdfast.kit.clock import now
-from holdfast.messages import threads
 from holdfast.kit.page import Page
+from holdfast.messages import threads
 from holdfast.runs.filter import RunFilter
 from holdfast.runs.model import Run
 from holdfast.store.table import Rows, Tx, Where
@@ -23,6 +23,11 @@ rows = Rows(
 c = rows.c
 
 ACTIVE = ("created", "running")
+
+_ENDING = {"status", "stop_reason", "completed_at", "num_steps", "total_duration_ns", "ttft_ns", "metadata"}
+_END = rows.table.update().where(
+    c.organization_id == sa.bindparam("the_org"), c.id == sa.bindparam("the_id"), c.status.in_(ACTIVE)
+)
 
 
 def insert(tx: Tx, run: Run) -> Run:
@@ -75,6 +80,12 @@ def active_of_agent(tx: Tx, who: Who, agent_id: str) -> list[Run]:
 
 def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.agent_id == agent_id))
+
+
+def end(tx: Tx, run: Run) -> None:
+    """Store how a run ended, unless it was ended by someone else before."""
+    ended: dict[str, Any] = {**run.model_dump(include=_ENDING), "updated_at": now(), "input": []}
+    tx.execute(_END, ended | {"the_org": run.organization_id, "the_id": run.id})
 
 
 def abandon(tx: Tx, who: Who, run: Run, error: Mapping[str, Any]) -> None:

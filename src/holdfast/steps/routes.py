@@ -46,7 +46,7 @@ async def give_feedback(step_id: StepId, who: Caller, db: Db, given: Annotated[S
     return reply(step(await db.write(store.change, who, step_id, values)))
 
 
-@router.patch("/steps/{step_id}/transaction/{transaction_id}", StepJson, documented=False)
+@router.patch("/steps/{step_id}/transaction/{transaction_id}", StepJson, deprecated=True)
 async def set_transaction(step_id: StepId, transaction_id: str, who: Caller, db: Db) -> Response:
     """Note the transaction of the caller's own books that a step belongs to."""
     return reply(step(await db.write(store.change, who, step_id, {"tid": transaction_id})))

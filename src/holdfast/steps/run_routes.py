@@ -1,6 +1,5 @@
 """HTTP of runs, as far as it is about their steps."""
 
-from itertools import islice
 from typing import Annotated
 
 from fastapi import Query, Response
@@ -53,7 +52,7 @@ async def retrieve_run_trace(
 ) -> Response:
     """What a run did when: itself, its steps, their model calls and tools."""
     run, steps = await db.read(_with_steps, who, run_id)
-    return reply(list(islice(of_run.spans(run, steps), limit)))
+    return reply(list(of_run.spans(run, steps))[:limit])
 
 
 def _with_steps(tx: Tx, who: Who, run_id: str) -> tuple[Run, list[Step]]:

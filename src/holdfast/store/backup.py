@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from holdfast.errors import AppError, BadRequest
 from holdfast.kit.clock import now
 from holdfast.store import portable, schema
-from holdfast.store.portable import Digest, Shape
+from holdfast.store.portable import Digest, Outline
 from holdfast.store.table import metadata
 
 FORMAT = 1
@@ -100,29 +100,29 @@ def _copy(tx: sa.Connection, archive: ZipFile, version: str) -> Manifest:
     revision = schema.revision(tx)
     if revision is None:
         raise BadRequest("There is nothing to back up: this database holds no Holdfast data yet.")
-    tables = {shape.name: _copy_table(tx, archive, shape) for shape in shapes(tx)}
+    tables = {outline.name: _copy_table(tx, archive, outline) for outline in outlines(tx)}
     return Manifest(FORMAT, version, revision, tx.dialect.name, now().isoformat(), tables, sequences(tx))
 
 
-def _copy_table(tx: sa.Connection, archive: ZipFile, shape: Shape) -> Content:
+def _copy_table(tx: sa.Connection, archive: ZipFile, outline: Outline) -> Content:
     digest = Digest()
-    with archive.open(member(shape.name), "w", force_zip64=True) as file:
-        for values in portable.rows(tx, shape):
-            digest.add(shape, values)
+    with archive.open(member(outline.name), "w", force_zip64=True) as file:
+        for values in portable.rows(tx, outline):
+            digest.add(outline, values)
             file.write(orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS))
-    return Content(digest.rows, digest.hex, shape.columns)
+    return Content(digest.rows, digest.hex, outline.columns)
 
 
 def member(table: str) -> str:
     return f"tables/{table}.jsonl"
 
 
-def shapes(tx: sa.Connection) -> list[Shape]:
+def outlines(tx: sa.Connection) -> list[Outline]:
     """Our tables as they are in the database: the known ones, and those that a past version made."""
     place = place_of(tx)
     inspector = sa.inspect(tx)
     return [
-        portable.shape_of(tx, name, place)
+        portable.outline_of(tx, name, place)
         for name in sorted(inspector.get_table_names(schema=place))
         if name not in NOT_ROWS and (name in metadata.tables or _is_ours(inspector, name, place))
     ]

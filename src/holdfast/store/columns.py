@@ -1,7 +1,7 @@
 """The column of each field: plain scalars have their own, everything else is JSON."""
 
 from datetime import UTC, datetime
-from enum import Enum
+from enum import EnumType
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -11,8 +11,31 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from holdfast.kit.entity import Encrypted, Unstored
 from holdfast.store.cipher import EncryptedText
+from holdfast.store.jsontext import from_json, to_json
 
-Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+class Json(sa.types.TypeDecorator[Any]):
+    """A JSON value: JSONB on PostgreSQL, text on SQLite, where it is decoded without a detour."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        return dialect.type_descriptor(sa.Text() if dialect.name == "sqlite" else JSONB(none_as_null=True))
+
+    def bind_processor(self, dialect: Any) -> Any:
+        return _to_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        return _from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _to_text(value: Any) -> str | None:
+    return None if value is None else to_json(value)
+
+
+def _from_text(text: str | None) -> Any:
+    return None if text is None else from_json(text)
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
@@ -24,16 +47,27 @@ class Moment(sa.types.TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Any) -> Any:
         return dialect.type_descriptor(sa.String(32) if dialect.name == "sqlite" else sa.DateTime(timezone=True))
 
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> Any:
-        if value is None:
-            return None
-        utc = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        return utc.isoformat(timespec="microseconds") if dialect.name == "sqlite" else utc
+    def bind_processor(self, dialect: Any) -> Any:
+        return _to_iso if dialect.name == "sqlite" else _to_utc
 
-    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
-        if value is None:
-            return None
-        return datetime.fromisoformat(value) if dialect.name == "sqlite" else value.astimezone(UTC)
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        return _from_iso if dialect.name == "sqlite" else _to_utc
+
+
+def _to_iso(value: datetime | None) -> str | None:
+    return None if value is None else _in_utc(value).isoformat(timespec="microseconds")
+
+
+def _from_iso(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _to_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else _in_utc(value)
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 PLAIN: dict[Any, Any] = {
@@ -55,7 +89,7 @@ def column(name: str, field: FieldInfo) -> "sa.Column[Any] | None":
     if any(isinstance(mark, Encrypted) or mark is Encrypted for mark in field.metadata):
         return sa.Column(name, EncryptedText(), nullable=optional)
     kind = _scalar(kinds[0]) if len(kinds) == 1 else None
-    return sa.Column(name, PLAIN.get(kind, Json), primary_key=name == "id", nullable=optional)
+    return sa.Column(name, PLAIN.get(kind) or Json(), primary_key=name == "id", nullable=optional)
 
 
 def _kinds(annotation: Any) -> list[Any]:
@@ -66,7 +100,9 @@ def _kinds(annotation: Any) -> list[Any]:
 def _scalar(kind: Any) -> Any:
     """`Literal["a"]` and string enums are text."""
     if get_origin(kind) is Literal:
-        return type(get_args(kind)[0])
-    if isinstance(kind, type) and issubclass(kind, Enum) and issubclass(kind, str):
         return str
-    return kind
+    return str if _is_text_enum(kind) else kind
+
+
+def _is_text_enum(kind: Any) -> bool:
+    return isinstance(kind, EnumType) and issubclass(kind, str)

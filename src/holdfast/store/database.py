@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from holdfast.errors import AppError, Conflict, Unavailable
 from holdfast.store.cipher import Cipher
@@ -61,7 +62,7 @@ class Database:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._run(writing, work)
-            except sa.exc.DBAPIError as failed:
+            except exc.DBAPIError as failed:
                 if attempt < ATTEMPTS and _passing(failed, writing):
                     continue
                 raise _explained(failed) from failed
@@ -117,19 +118,19 @@ class _PostgresRunner:
         pass
 
 
-def _passing(failed: sa.exc.DBAPIError, writing: bool) -> bool:
+def _passing(failed: exc.DBAPIError, writing: bool) -> bool:
     """May the same unit of work simply be run again?"""
     return getattr(failed.orig, "sqlstate", None) in TRANSIENT or (failed.connection_invalidated and not writing)
 
 
-def _explained(failed: sa.exc.DBAPIError) -> AppError:
+def _explained(failed: exc.DBAPIError) -> AppError:
     reason = str(failed.orig).strip().split("\n")[0]
-    if isinstance(failed, sa.exc.IntegrityError):
+    if isinstance(failed, exc.IntegrityError):
         return Conflict(f"This would break a rule of the data: {reason}.")
     if "disk is full" in reason or "No space left" in reason:
         return Unavailable("The disk that holds the database is full; free some space, nothing was lost.")
     if "readonly database" in reason:
         return Unavailable("The database file is not writable; check its owner and the mount of its directory.")
-    if failed.connection_invalidated or isinstance(failed, sa.exc.OperationalError):
+    if failed.connection_invalidated or isinstance(failed, exc.OperationalError):
         return Unavailable(f"The database did not answer: {reason}.")
     return AppError(f"The database refused a statement: {reason}.")

@@ -12,7 +12,7 @@ from holdfast.errors import Conflict
 @contextmanager
 def owned(directory: Path) -> Generator[None]:
     """Hold the directory for as long as the block runs; the kernel lets go when the process ends, however it does."""
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(0o700, parents=True, exist_ok=True)
     with (directory / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from holdfast.config import Settings
 from holdfast.errors import AppError
@@ -17,6 +18,9 @@ from holdfast.store import postgres, schema, sqlite
 from holdfast.store.cipher import MARK, Cipher, EncryptedText
 from holdfast.store.database import READERS, Database
 from holdfast.store.table import metadata
+
+ATTEMPTS_KEPT = 3
+"""How many copies of a database are kept that were made before the same migration, begun again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,12 @@ def open_database(settings: Settings, *, destructive_ok: bool = False) -> Opened
     engine = engine_of(settings)
     try:
         report = schema.bring_up_to_date(engine, _snapshot(settings), destructive_ok=destructive_ok)
-    except sa.exc.DBAPIError as failed:
+    except exc.DBAPIError as failed:
         raise AppError(f"The database cannot be opened: {str(failed.orig).strip()}") from failed
-    cipher = Cipher(_encryption_key(settings, engine))
+    sealed = _sealed(engine)
+    cipher = Cipher(_encryption_key(settings, engine, sealed))
+    if sealed is not None:
+        cipher.open(sealed)  # with another key every agent that has secrets would be an error: better not to start
     threads = READERS if engine.dialect.name == "sqlite" else settings.pg_pool_size
     return Opened(Database(engine, cipher, threads=threads), report)
 
@@ -53,38 +60,61 @@ def _snapshot(settings: Settings) -> Callable[[str], Path] | None:
 
     def copy(before: str) -> Path:
         folder = settings.data / "snapshots"
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"before-{schema.HEAD}-from-{before}-{now():%Y%m%dT%H%M%S}.db"
+        step = f"before-{schema.HEAD}-from-{before}"
+        target = folder / f"{step}-{now():%Y%m%dT%H%M%S%f}.db"
         partial = target.with_suffix(".partial")
-        with closing(sqlite3.connect(settings.sqlite_path)) as source, closing(sqlite3.connect(partial)) as copied:
-            source.backup(copied)
-        partial.rename(target)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for interrupted in folder.glob("*.partial"):
+                interrupted.unlink()
+            with closing(sqlite3.connect(settings.sqlite_path)) as source, closing(_private(partial)) as copied:
+                source.backup(copied)
+            partial.rename(target)
+        except (OSError, sqlite3.Error) as failed:
+            raise AppError(
+                f"The database needs to be brought up to date, and the copy that is made before cannot be written to "
+                f"{target}: {failed}. Nothing was changed. Make room there and start again."
+            ) from failed
+        for older in sorted(folder.glob(f"{step}-*.db"))[:-ATTEMPTS_KEPT]:
+            older.unlink()
         return target
 
     return copy
 
 
-def _encryption_key(settings: Settings, engine: sa.Engine) -> str:
+def _private(path: Path) -> sqlite3.Connection:
+    """A new file for a copy of everything: only its owner may read it."""
+    path.touch(0o600)
+    return sqlite3.connect(path)
+
+
+def _encryption_key(settings: Settings, engine: sa.Engine, sealed: str | None) -> str:
     """The given key, or one that is generated once and kept, readable by the owner only."""
     if settings.encryption_key:
         return settings.encryption_key
     path = settings.data / "encryption.key"
     if path.exists():
         return path.read_text().strip()
-    if engine.dialect.name != "sqlite" and _has_sealed_rows(engine):
+    if sealed is not None:
+        where = "PostgreSQL" if engine.dialect.name == "postgresql" else "database"
         raise AppError(
-            "This PostgreSQL holds encrypted secrets, and there is no key to open them. Set HOLDFAST_ENCRYPTION_KEY to "
-            "the key that the other servers of this database use."
+            f"This {where} holds encrypted secrets, and there is no key to open them. Set HOLDFAST_ENCRYPTION_KEY to "
+            f"the key under which they were written, or bring back {path}."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = secrets.token_urlsafe(32)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(key)
     return key
 
 
-def _has_sealed_rows(engine: sa.Engine) -> bool:
-    sealed = [c for table in metadata.sorted_tables for c in table.c if isinstance(c.type, EncryptedText)]
+def _sealed(engine: sa.Engine) -> str | None:
+    """Any one of the encrypted values that are stored."""
+    columns = [c for table in metadata.sorted_tables for c in table.c if isinstance(c.type, EncryptedText)]
     with engine.connect() as tx:
-        looks = (sa.select(1).where(sa.cast(c, sa.Text).startswith(MARK)).limit(1) for c in sealed)
-        return any(tx.execute(look).first() is not None for look in looks)
+        for column in columns:
+            raw = sa.type_coerce(column, sa.Text)
+            found = tx.execute(sa.select(raw).where(raw.startswith(MARK)).limit(1)).scalar()
+            if found is not None:
+                return str(found)
+    return None

@@ -11,6 +11,7 @@ import orjson
 import sqlalchemy as sa
 
 from holdfast.store.columns import Json, Moment
+from holdfast.store.table import metadata
 
 TYPES: dict[str, Any] = {
     "text": sa.Text(),
@@ -18,7 +19,7 @@ TYPES: dict[str, Any] = {
     "boolean": sa.Boolean(),
     "float": sa.Float(),
     "moment": Moment(),
-    "json": Json,
+    "json": Json(),
     "bytes": sa.LargeBinary(),
 }
 """The kinds of column. Secrets are text here: they are copied as they are stored, sealed."""
@@ -41,7 +42,7 @@ MODULUS = 2**256
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Outline:
     """The columns of a table, by kind; it outlives the classes that the table was made from."""
 
     name: str
@@ -52,13 +53,16 @@ class Shape:
         return sa.Table(self.name, sa.MetaData(), *columns)
 
 
-def shape_of(tx: sa.Connection, name: str, schema: str | None) -> Shape:
-    """The shape of a table as it is in the database, which need not be the one this version would make."""
+def outline_of(tx: sa.Connection, name: str, schema: str | None) -> Outline:
+    """The outline of a table as it is in the database, which need not be the one this version would make."""
     found = sa.inspect(tx).get_columns(name, schema=schema)
-    return Shape(name, {column["name"]: _kind(name, column["name"], column["type"]) for column in found})
+    return Outline(name, {column["name"]: _kind(name, column["name"], column["type"]) for column in found})
 
 
 def _kind(table: str, column: str, type_: Any) -> str:
+    coded = metadata.tables[table].c.get(column) if table in metadata.tables else None
+    if coded is not None and isinstance(coded.type, Json):
+        return "json"  # SQLite itself only knows that it is text
     if isinstance(type_, sa.String) and type_.length == MOMENT_WIDTH:
         return "moment"
     kind = next((kind for class_, kind in CLASSES if isinstance(type_, class_)), None)
@@ -74,8 +78,8 @@ class Digest:
         self.rows = 0
         self._sum = 0
 
-    def add(self, shape: Shape, values: Sequence[Any]) -> None:
-        pairs = zip(shape.columns.values(), values, strict=True)
+    def add(self, outline: Outline, values: Sequence[Any]) -> None:
+        pairs = zip(outline.columns.values(), values, strict=True)
         line = orjson.dumps([_same(value) if kind == "json" else value for kind, value in pairs], option=SORTED)
         self.rows += 1
         self._sum = (self._sum + int.from_bytes(hashlib.sha256(line).digest())) % MODULUS
@@ -101,10 +105,10 @@ def _same(value: Any) -> Any:
             return value
 
 
-def rows(tx: sa.Connection, shape: Shape) -> Iterator[list[Any]]:
+def rows(tx: sa.Connection, outline: Outline) -> Iterator[list[Any]]:
     """The rows of a table as plain values, in batches from the database."""
-    query = sa.select(shape.table()).execution_options(yield_per=BATCH)
-    kinds = tuple(shape.columns.values())
+    query = sa.select(outline.table()).execution_options(yield_per=BATCH)
+    kinds = tuple(outline.columns.values())
     for row in tx.execute(query):
         yield [_plain(kind, value) for kind, value in zip(kinds, row, strict=True)]
 

@@ -1,5 +1,6 @@
 """PostgreSQL ≥ 14 through psycopg 3; safe behind a transaction pooler (DESIGN §4)."""
 
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,6 +35,10 @@ def has_any(column: sa.ColumnElement[Any], values: list[str]) -> sa.ColumnElemen
 
 def elements(column: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
     return sa.func.jsonb_array_elements_text(column).table_valued("value")
+
+
+def clock(ahead: timedelta) -> sa.ColumnElement[Any]:
+    return sa.func.clock_timestamp() + sa.literal(ahead, sa.Interval())
 
 
 def take_sequence(tx: sa.Connection, name: str, count: int) -> int:

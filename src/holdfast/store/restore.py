@@ -13,9 +13,9 @@ from sqlalchemy.dialects.postgresql import REGCLASS
 
 from holdfast.errors import AppError, BadRequest, Conflict
 from holdfast.store import portable, schema
-from holdfast.store.backup import FORMAT, MANIFEST, SEQUENCE, Content, Manifest, member, place_of, shapes
+from holdfast.store.backup import FORMAT, MANIFEST, SEQUENCE, Content, Manifest, member, outlines, place_of
 from holdfast.store.cipher import MARK, Cipher, EncryptedText
-from holdfast.store.portable import BATCH, Digest, Shape
+from holdfast.store.portable import BATCH, Digest, Outline
 from holdfast.store.table import metadata
 
 MADE_BY_START = {"organizations": 1, "users": 1}
@@ -52,68 +52,73 @@ def read_manifest(source: Path) -> Manifest:
 def load(tx: sa.Connection, source: Path, *, replace: bool) -> Restored:
     """Fill the database from a backup within the given transaction; any doubt about a row undoes everything."""
     manifest = read_manifest(source)
-    there = {shape.name: shape for shape in shapes(tx)}
+    there = {outline.name: outline for outline in outlines(tx)}
     _make_room(tx, there.values(), replace)
     with ZipFile(source) as archive:
         for name, content in manifest.tables.items():
             if name not in there:
                 raise BadRequest(f"{source} holds a table {name!r} that this version does not know.")
-            _fill(tx, archive, Shape(name, content.columns), content)
+            _fill(tx, archive, Outline(name, content.columns), content)
     for name, content in manifest.tables.items():
-        _prove(tx, Shape(name, content.columns), content)
+        _prove(tx, Outline(name, content.columns), content)
     _set_sequences(tx, manifest.sequences)
     return Restored(manifest, _secrets_open(tx))
 
 
-def _make_room(tx: sa.Connection, there: Iterable[Shape], replace: bool) -> None:
+def _make_room(tx: sa.Connection, there: Iterable[Outline], replace: bool) -> None:
     """A database that is in use is only emptied when that was asked for."""
     used = dict[str, int]()
-    for shape in there:
-        count: int = tx.execute(sa.select(sa.func.count()).select_from(shape.table())).scalar_one()
-        if count > MADE_BY_START.get(shape.name, 0):
-            used[shape.name] = count
+    for outline in there:
+        count: int = tx.execute(sa.select(sa.func.count()).select_from(outline.table())).scalar_one()
+        if count > MADE_BY_START.get(outline.name, 0):
+            used[outline.name] = count
     if used and not replace:
         shown = ", ".join(f"{count} {name}" for name, count in used.items())
         raise Conflict(
             f"The database is not empty ({shown}). Restore into an empty one, or add --replace to delete all of that."
         )
-    for shape in there:
-        tx.execute(shape.table().delete())
+    for outline in there:
+        tx.execute(outline.table().delete())
 
 
-def _fill(tx: sa.Connection, archive: ZipFile, shape: Shape, content: Content) -> None:
-    table, digest = shape.table(), Digest()
+def _fill(tx: sa.Connection, archive: ZipFile, outline: Outline, content: Content) -> None:
+    table, digest = outline.table(), Digest()
     try:
-        with archive.open(member(shape.name)) as file:
-            rows = (orjson.loads(line) for line in file)
-            while batch := list(islice(rows, BATCH)):
-                for values in batch:
-                    digest.add(shape, values)
-                tx.execute(table.insert(), [_row(shape, values) for values in batch])
+        for batch in _batches(archive, outline.name):
+            for values in batch:
+                digest.add(outline, values)
+            tx.execute(table.insert(), [_row(outline, values) for values in batch])
     except (BadZipFile, KeyError, ValueError) as damage:
-        raise _damaged(shape.name, str(damage)) from damage
+        raise _damaged(outline.name, str(damage)) from damage
     if (digest.rows, digest.hex) != (content.rows, content.digest):
-        raise _damaged(shape.name, f"{digest.rows} rows of {content.rows}, or their hash differs")
+        raise _damaged(outline.name, f"{digest.rows} rows of {content.rows}, or their hash differs")
+
+
+def _batches(archive: ZipFile, table: str) -> Iterator[list[list[Any]]]:
+    with archive.open(member(table)) as file:
+        rows = (orjson.loads(line) for line in file)
+        while batch := list(islice(rows, BATCH)):
+            yield batch
 
 
 def _damaged(table: str, how: str) -> BadRequest:
     return BadRequest(f"The backup is damaged: {table}: {how}. Nothing was restored.")
 
 
-def _row(shape: Shape, values: list[Any]) -> dict[str, Any]:
+def _row(outline: Outline, values: list[Any]) -> dict[str, Any]:
     return {
-        name: portable.stored(kind, value) for (name, kind), value in zip(shape.columns.items(), values, strict=True)
+        name: portable.stored(kind, value) for (name, kind), value in zip(outline.columns.items(), values, strict=True)
     }
 
 
-def _prove(tx: sa.Connection, shape: Shape, content: Content) -> None:
+def _prove(tx: sa.Connection, outline: Outline, content: Content) -> None:
     digest = Digest()
-    for values in portable.rows(tx, shape):
-        digest.add(shape, values)
+    for values in portable.rows(tx, outline):
+        digest.add(outline, values)
     if (digest.rows, digest.hex) != (content.rows, content.digest):
         raise AppError(
-            f"The restored table {shape.name} does not equal the backup ({digest.rows} rows, expected {content.rows}; "
-            "or their hash differs). Nothing was changed."
+            f"The restored table {outline.name} does not equal the backup: {digest.rows} rows of {content.rows}, "
+            "or their hash differs. Nothing was changed."
         )
 
 

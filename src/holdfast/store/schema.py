@@ -17,8 +17,13 @@ from holdfast.errors import AppError
 from holdfast.kit.clock import now
 from holdfast.store.table import metadata
 
-HEAD = "0001"
-"""The revision that this code works with; the newest file in `migrations/versions`."""
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+REVISIONS = tuple(sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py")))
+"""The revisions that this code knows, oldest first: one file each, named by it."""
+
+HEAD = REVISIONS[-1]
+"""The revision that this code works with."""
 
 VERSION_TABLE = "holdfast_version"
 BACKUP_IS_RECENT = timedelta(hours=24)
@@ -60,6 +65,8 @@ def bring_up_to_date(engine: sa.Engine, snapshot: Callable[[str], Path] | None, 
     """Make or migrate the schema in one transaction; a kill in the middle leaves it as it was."""
     with engine.connect() as tx:
         before = _look(tx)
+        if tx.dialect.name == "sqlite":
+            tx.exec_driver_sql("PRAGMA journal_mode=WAL")
     if before == HEAD:
         return Report(before, HEAD)
     kept = snapshot(before) if snapshot is not None and before is not None else None
@@ -68,7 +75,10 @@ def bring_up_to_date(engine: sa.Engine, snapshot: Callable[[str], Path] | None, 
         if (seen := _look(tx)) is None:
             _make_all(tx)
         elif seen != HEAD:
-            _migrate(tx, seen, destructive_ok)
+            scripts = _scripts(seen)
+            _refuse_destructive(tx, scripts, destructive_ok)
+            _run(tx, scripts)
+            tx.execute(_version_table().update().values(version=HEAD))
     return Report(before, HEAD, kept)
 
 
@@ -78,7 +88,14 @@ def pending(engine: sa.Engine) -> list[str]:
         before = _look(tx)
     if before is None or before == HEAD:
         return []
-    return [f"{script.__name__}: {(script.__doc__ or '').strip().splitlines()[0]}" for script in _scripts(before)]
+    firsts = ((script.revision, (script.__doc__ or "").strip().partition("\n")[0]) for script in _scripts(before))
+    return [f"{number}: {sentence}" for number, sentence in firsts]
+
+
+def replay(tx: sa.Connection) -> None:
+    """Make the tables by running every migration; it must come to the same as making them at once."""
+    _lock(tx)
+    _run(tx, _scripts("base"))
 
 
 def note_backup(tx: sa.Connection) -> None:
@@ -88,10 +105,12 @@ def note_backup(tx: sa.Connection) -> None:
 
 
 def _look(tx: sa.Connection) -> str | None:
-    found = revision(tx)
+    # All names in one statement: between two, another server may have made the tables.
+    there = set(sa.inspect(tx).get_table_names(schema=_schema(tx)))
+    found = revision(tx) if VERSION_TABLE in there else None
     if found is None:
-        _refuse_foreign(tx)
-    elif found > HEAD:
+        _refuse_foreign(tx, there)
+    elif found not in REVISIONS:
         raise SchemaRefused(
             f"This database has schema {found}, which is newer than {HEAD}, the newest that this version of Holdfast "
             "knows. Start the version that wrote it, or restore the snapshot or backup from before the upgrade."
@@ -99,19 +118,22 @@ def _look(tx: sa.Connection) -> str | None:
     return found
 
 
-def _refuse_foreign(tx: sa.Connection) -> None:
+def _refuse_foreign(tx: sa.Connection, there: set[str]) -> None:
     """Tables of the same names that are not ours belong to somebody: name them, touch nothing."""
-    there = set(sa.inspect(tx).get_table_names(schema=_schema(tx)))
+    elsewhere = (
+        "Use another data directory (HOLDFAST_DATA)"
+        if tx.dialect.name == "sqlite"
+        else "Give Holdfast a schema of its own (HOLDFAST_PG_SCHEMA=holdfast) or another database"
+    )
     if "alembic_version" in there and {"agents", "organizations"} <= there:
         raise SchemaRefused(
-            "This is a Letta V1 database. Nothing was changed in it. Give Holdfast a schema of its own "
-            "(HOLDFAST_PG_SCHEMA=holdfast) or another database; agents come over as files (.af)."
+            f"This is a Letta V1 database. Nothing was changed in it. {elsewhere}; agents come over as files (.af)."
         )
     clash = sorted(there & {table.name for table in metadata.sorted_tables})
     if clash:
         raise SchemaRefused(
             f"The database holds tables that are not Holdfast's under the same names: {', '.join(clash)}. Nothing was "
-            "changed. Set HOLDFAST_PG_SCHEMA to a schema of its own, or use another database."
+            f"changed. {elsewhere}."
         )
 
 
@@ -122,17 +144,17 @@ def _make_all(tx: sa.Connection) -> None:
     tx.execute(table.insert().values(version=HEAD))
 
 
-def _migrate(tx: sa.Connection, before: str, destructive_ok: bool) -> None:
+def _run(tx: sa.Connection, scripts: Sequence[ModuleType]) -> None:
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
 
-    scripts = _scripts(before)
-    _refuse_destructive(tx, scripts, destructive_ok)
-    context = MigrationContext.configure(tx, opts={"render_as_batch": True, "target_metadata": metadata})
-    for script in scripts:
-        with Operations.context(context):
+    if (place := _schema(tx)) is not None:
+        # Alembic's ALTER statements do not know the schema of the connection; tables without one are found here.
+        path = sa.func.quote_ident(place).op("||")(", ").op("||")(sa.func.current_setting("search_path"))
+        tx.execute(sa.select(sa.func.set_config("search_path", path, True)))
+    with Operations.context(MigrationContext.configure(tx)):
+        for script in scripts:
             script.upgrade()
-        tx.execute(_version_table().update().values(version=script.revision))
 
 
 def _refuse_destructive(tx: sa.Connection, scripts: Sequence[Any], destructive_ok: bool) -> None:
@@ -157,7 +179,7 @@ def _scripts(before: str) -> list[ModuleType]:
     """The migrations after a revision, oldest first."""
     from alembic.script import ScriptDirectory
 
-    directory = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    directory = ScriptDirectory(str(MIGRATIONS))
     return [script.module for script in reversed(list(directory.iterate_revisions(HEAD, before)))]
 
 

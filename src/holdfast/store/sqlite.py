@@ -1,11 +1,15 @@
 """SQLite: one file, one writer thread, readers beside it (DESIGN §4)."""
 
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
+from holdfast.kit.clock import now
+from holdfast.store.columns import Moment
 from holdfast.store.jsontext import from_json, to_json
 
 CACHE_KB = 4096
@@ -13,7 +17,7 @@ BUSY_MS = 15_000
 
 
 def engine(path: Path) -> sa.Engine:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = sa.create_engine(
         f"sqlite:///{path}",
         json_serializer=to_json,
@@ -22,13 +26,12 @@ def engine(path: Path) -> sa.Engine:
         connect_args={"check_same_thread": False, "isolation_level": None, "cached_statements": 512},
         poolclass=sa.NullPool,
     )
-    sa.event.listen(made, "connect", _tune)
+    event.listen(made, "connect", _tune)
     return made
 
 
 def _tune(connection: sqlite3.Connection, _record: Any) -> None:
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=NORMAL",
         f"busy_timeout={BUSY_MS}",
         "foreign_keys=ON",
@@ -40,7 +43,7 @@ def _tune(connection: sqlite3.Connection, _record: Any) -> None:
     connection.create_function("lower", 1, _lower, deterministic=True)
 
 
-def _lower(text: object) -> object:
+def _lower(text: Any) -> Any:
     """SQLite folds ASCII only; names and labels are in every script."""
     return text.lower() if isinstance(text, str) else text
 
@@ -52,6 +55,10 @@ def has_any(column: sa.ColumnElement[Any], values: list[str]) -> sa.ColumnElemen
 
 def elements(column: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
     return sa.func.json_each(column).table_valued("value")
+
+
+def clock(ahead: timedelta) -> sa.ColumnElement[Any]:
+    return sa.literal(now() + ahead, Moment())
 
 
 def take_sequence(tx: sa.Connection, name: str, count: int) -> int:

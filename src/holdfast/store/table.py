@@ -4,6 +4,7 @@ Every function takes `Who` and names its organization in the statement: there is
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -57,14 +58,29 @@ class Rows(Generic[E]):
         return self._select.where(self.c.organization_id == sa.bindparam("org"), self.c.id == sa.bindparam("key"))
 
     @cached_property
+    def _by_ids(self) -> sa.Select[Any]:
+        wanted = self.c.id.in_(sa.bindparam("keys", expanding=True))
+        return self._select.where(self.c.organization_id == sa.bindparam("org"), wanted)
+
+    @cached_property
+    def _update(self) -> sa.Update:
+        mine = sa.and_(self.c.organization_id == sa.bindparam("the_org"), self.c.id == sa.bindparam("the_id"))
+        return self.table.update().where(mine).returning(self.table)
+
+    @cached_property
     def _insert(self) -> sa.Insert:
         return self.table.insert()
 
-    def load(self, row: sa.Row[Any]) -> E:
-        return self.entity.model_validate(row._asdict())
+    @cached_property
+    def _names(self) -> list[str]:
+        return [str(column.name) for column in self.table.columns]
+
+    def load(self, row: Sequence[Any], skip: int = 0) -> E:
+        """The entity of a row, whose first `skip` columns are something else."""
+        return self.entity.model_validate(dict(zip(self._names, row[skip:] if skip else row, strict=True)))
 
     def values(self, entity: E) -> dict[str, Any]:
-        return {name: getattr(entity, name) for name in self.c.keys()}  # noqa: SIM118 -- a column collection iterates over columns
+        return {name: getattr(entity, name) for name in self._names}
 
     def insert(self, tx: Tx, entity: E) -> E:
         tx.execute(self._insert, self.values(entity))
@@ -97,7 +113,10 @@ class Rows(Generic[E]):
 
     def many(self, tx: Tx, who: Actor, ids: Iterable[str]) -> dict[str, E]:
         wanted = list(dict.fromkeys(ids))
-        return {e.id: e for e in self.all(tx, who, self.c.id.in_(wanted))} if wanted else {}
+        if not wanted:
+            return {}
+        found = tx.execute(self._by_ids, {"org": who.organization_id, "keys": wanted})
+        return {entity.id: entity for entity in map(self.load, found)}
 
     def each(self, tx: Tx, who: Actor, ids: Iterable[str]) -> list[E]:
         """The entities in the order asked for; the first unknown id is an error."""
@@ -108,14 +127,13 @@ class Rows(Generic[E]):
                 raise self.missing(id)
         return [found[id] for id in wanted]
 
-    def update(self, tx: Tx, who: Actor, id: str, values: Mapping[str, Any], *where: Where) -> E:
+    def update(self, tx: Tx, who: Actor, id: str, values: Mapping[str, Any]) -> E:
         """Set columns and answer with the row as it is now; unknown ids are an error."""
-        row = tx.execute(
-            self.table.update()
-            .where(self.c.organization_id == who.organization_id, self.c.id == id, *where)
-            .values(**values, updated_at=now(), last_updated_by_id=who.user_id)
-            .returning(self.table)
-        ).one_or_none()
+        key = {"the_org": who.organization_id, "the_id": id}
+        sent: dict[str, Any] = {"updated_at": now(), "last_updated_by_id": who.user_id, **values}
+        computed = {name: value for name, value in sent.items() if isinstance(value, sa.ClauseElement)}
+        change = self._update.values(computed) if computed else self._update
+        row = tx.execute(change, {name: sent[name] for name in sent if name not in computed} | key).one_or_none()
         if row is None:
             raise self.missing(id)
         return self.load(row)
@@ -129,9 +147,7 @@ class Rows(Generic[E]):
         query = sa.select(sa.func.count()).select_from(self.table)
         return tx.execute(query.where(self.c.organization_id == who.organization_id, *where)).scalar_one()
 
-    def page(
-        self, tx: Tx, who: Actor, page: Page, *where: Where, sort: Any = None, lenient: bool = False
-    ) -> list[E]:
+    def page(self, tx: Tx, who: Actor, page: Page, *where: Where, sort: Any = None, lenient: bool = False) -> list[E]:
         """One page by keyset on (sort key, id). Unknown cursors are an error unless the collection is lenient."""
         key = _nulls_last(self.c.created_at if sort is None else sort, page)
         query = self._select.where(self.c.organization_id == who.organization_id, *where)
@@ -164,8 +180,8 @@ def _sorted(query: sa.Select[Any], keys: Sequence[Any], page: Page, backwards: b
 
 
 def _nulls_last(key: Any, page: Page) -> Any:
-    column = key if isinstance(key, sa.Column) else None
-    if column is None or not column.nullable or not isinstance(column.type, Moment):
+    is_moment = isinstance(getattr(key, "type", None), Moment)
+    if not is_moment or not getattr(key, "nullable", False):
         return key
     last = now().replace(year=1 if page.newest_first else 9998)
     return sa.func.coalesce(key, sa.literal(last, Moment()), type_=Moment())
@@ -188,6 +204,11 @@ def elements_of(tx: Tx, column: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
 def take_sequence(tx: Tx, name: str, count: int) -> int:
     """Reserve `count` consecutive-enough numbers of a database-wide sequence; the last one."""
     return _engine_of(tx).take_sequence(tx, name, count)
+
+
+def clock(tx: Tx, ahead: timedelta = timedelta()) -> sa.ColumnElement[Any]:
+    """The database's own time, which all its servers share; or so much later."""
+    return _engine_of(tx).clock(ahead)
 
 
 def _engine_of(tx: Tx) -> Any:

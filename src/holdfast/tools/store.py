@@ -31,6 +31,15 @@ agents_tools = sa.Table(
 )
 link = agents_tools.c
 
+_BY_NAME = sa.select(rows.table).where(
+    rows.c.organization_id == sa.bindparam("org"), rows.c.name.in_(sa.bindparam("names", expanding=True))
+)
+_LINKS = (
+    sa.select(link.agent_id, link.tool_id)
+    .where(link.organization_id == sa.bindparam("org"), link.agent_id.in_(sa.bindparam("agents", expanding=True)))
+    .order_by(link.agent_id, link.position, link.tool_id)
+)
+
 BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 """When built-in tools were made, for the order of lists: an organization's own tools are always newer."""
 
@@ -134,17 +143,12 @@ def of_agent(tx: Tx, who: Who, agent_id: str) -> list[Tool]:
 
 
 def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Tool]]:
-    """The tools of each agent, in the order in which they were attached."""
-    query = (
-        sa.select(link.agent_id, rows.table)
-        .join(rows.table, sa.and_(rows.c.organization_id == link.organization_id, rows.c.id == link.tool_id))
-        .where(link.organization_id == who.organization_id, link.agent_id.in_(list(agent_ids)))
-        .order_by(link.agent_id, link.position, link.tool_id)
-    )
+    """The tools of each agent, in the order in which they were attached; many agents share few tools."""
+    pairs = tx.execute(_LINKS, {"org": who.organization_id, "agents": list(agent_ids)}).all()
+    by_id = rows.many(tx, who, (tool_id for _, tool_id in pairs))
     found: dict[str, list[Tool]] = {}
-    for row in tx.execute(query):
-        agent_id, *_ = row
-        found.setdefault(agent_id, []).append(rows.load(row))
+    for agent_id, tool_id in pairs:
+        found.setdefault(agent_id, []).append(by_id[tool_id])
     return found
 
 
@@ -194,7 +198,10 @@ def _link(who: Who, agent_id: str) -> tuple[Where, Where]:
 
 
 def _by_name(tx: Tx, who: Who, names: Sequence[str]) -> dict[str, Tool]:
-    return {tool.name: tool for tool in rows.all(tx, who, rows.c.name.in_(names))} if names else {}
+    if not names:
+        return {}
+    found = tx.execute(_BY_NAME, {"org": who.organization_id, "names": list(names)})
+    return {tool.name: tool for tool in map(rows.load, found)}
 
 
 def _outdated(tx: Tx, who: Who) -> list[tuple[Builtin, str | None]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from holdfast.errors import AppError
-from holdfast.loop.events import Committed, Ended, Spent
+from holdfast.loop.events import Committed, Compacted, Ended, Event, Spent
 from holdfast.messages import wire
 from holdfast.messages.shapes import LettaMessage
 from holdfast.messages.wire import View
@@ -18,9 +18,8 @@ async def collect(live: Live) -> LettaResponse:
     view = view_of(live.asked.body)
     said: list[LettaMessage] = []
     async for event in live.events.follow():
-        if isinstance(event, Committed):
-            said += wire.expand_all(event.messages, view)
-        elif isinstance(event, Ended):
+        said += shown(event, view)
+        if isinstance(event, Ended):
             if event.error is not None:
                 raise event.error
             return {
@@ -31,6 +30,17 @@ async def collect(live: Live) -> LettaResponse:
                 "turns": None,
             }
     raise AppError(f"Run {live.run_id} ended without a result; see the server's log.")
+
+
+def shown(event: Event | None, view: View) -> list[LettaMessage]:
+    """The messages that a client gets of an event: none of most events."""
+    match event:
+        case Committed():
+            return wire.expand_all(event.messages, view)
+        case Compacted() if view.summaries:
+            return wire.compacted(event.summary, event.stats, view)
+        case _:
+            return []
 
 
 def view_of(body: SendMessage) -> View:

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from holdfast.agents import store as agents
 from holdfast.agents.compile import recompile
 from holdfast.agents.model import Agent
@@ -21,6 +19,7 @@ from holdfast.messages import store as messages
 from holdfast.messages.model import Message
 from holdfast.messages.requests import MessageCreate
 from holdfast.messages.threads import Thread
+from holdfast.runs import leases
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.store.table import Tx
@@ -39,6 +38,8 @@ class Asked:
     queues: bool = True
     """Wait behind other turns of the thread, instead of an error at once."""
     request_id: str | None = None
+    to: str = ""
+    """The agent or conversation as the path names it."""
 
 
 @dataclass(slots=True)
@@ -56,6 +57,8 @@ class Chosen:
 
     card: ModelCard
     provider: Provider
+    context_window: int
+    models: Models
 
 
 def begin(tx: Tx, asked: Asked, models: Models, owner: str) -> Begun:
@@ -65,7 +68,7 @@ def begin(tx: Tx, asked: Asked, models: Models, owner: str) -> Begun:
     run = _run(asked, agent, thread, owner)
     begun = Begun(run, _inputs(asked, agent, thread, run), None)
     run.input = [message.model_dump() for message in begun.inputs]
-    held = _take(tx, thread, run, owner)
+    held = leases.take(tx, thread, run, owner)
     if held is None and not asked.queues:
         raise _busy(tx, asked.who, thread)
     if held is None:
@@ -73,14 +76,16 @@ def begin(tx: Tx, asked: Asked, models: Models, owner: str) -> Begun:
     runs.insert(tx, run)
     if held is not None:
         recompile(tx, asked.who, agent, held)
-        begun.turn = _assembled(tx, asked, begun, agent, held, models, chosen)
+        begun.turn = _assembled(tx, asked, begun, agent, held, chosen)
     return begun
 
 
 def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, owner: str) -> Turn | None:
     """The turn of a waiting run, if the thread is free and every earlier run is over."""
+    if runs.get(tx, asked.who, begun.run.id).is_over:
+        return None
     thread = threads.rows.get(tx, asked.who, begun.run.thread_id)
-    held = _take(tx, thread, begun.run, owner)
+    held = leases.take(tx, thread, begun.run, owner)
     if held is None:
         return None
     agent = agents.get(tx, asked.who, thread.agent_id)
@@ -88,7 +93,7 @@ def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, owner: str) -> Tur
     runs.change(tx, asked.who, begun.run.id, {"status": "running", "started_at": now()})
     begun.run.status = "running"
     recompile(tx, asked.who, agent, held)
-    return _assembled(tx, asked, begun, agent, held, models, chosen)
+    return _assembled(tx, asked, begun, agent, held, chosen)
 
 
 def peek(tx: Tx, asked: Asked, models: Models) -> Turn:
@@ -97,31 +102,10 @@ def peek(tx: Tx, asked: Asked, models: Models) -> Turn:
     agent = agents.get(tx, asked.who, thread.agent_id)
     run = _run(asked, agent, thread, "")
     chosen = _model(models, asked, agent, thread)
-    return _assembled(tx, asked, Begun(run, _inputs(asked, agent, thread, run), None), agent, thread, models, chosen)
+    return _assembled(tx, asked, Begun(run, _inputs(asked, agent, thread, run), None), agent, thread, chosen)
 
 
-def _take(tx: Tx, thread: Thread, run: Run, owner: str) -> Thread | None:
-    """The thread, now ours, unless someone else has it or came before us."""
-    t, r = threads.rows, runs.rows
-    earlier = sa.exists().where(
-        r.c.organization_id == thread.organization_id,
-        r.c.thread_id == thread.id,
-        r.c.status.in_(runs.ACTIVE),
-        sa.tuple_(r.c.created_at, r.c.id) < sa.tuple_(sa.literal(run.created_at, r.c.created_at.type), sa.literal(run.id)),
-    )
-    free = sa.and_(t.c.organization_id == thread.organization_id, t.c.id == thread.id, t.c.lease_owner.is_(None))
-    row = tx.execute(
-        t.table.update()
-        .where(free, ~earlier)
-        .values(lease_owner=owner, lease_run_id=run.id, fence=t.c.fence + 1)
-        .returning(t.table)
-    ).one_or_none()
-    return None if row is None else t.load(row)
-
-
-def _assembled(
-    tx: Tx, asked: Asked, begun: Begun, agent: Agent, thread: Thread, models: Models, chosen: Chosen
-) -> Turn:
+def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, thread: Thread, chosen: Chosen) -> Turn:
     """The turn with everything that the loop needs in memory."""
     body = asked.body
     return Turn(
@@ -132,18 +116,18 @@ def _assembled(
         tools=tools.of_agent(tx, asked.who, agent.id),
         window=messages.window(tx, asked.who, thread),
         inputs=begun.inputs,
-        options=Options(
-            body.max_steps, body.override_model, body.override_system or body.system, asked.request_id
-        ),
+        options=Options(body.max_steps, body.override_model, body.override_system or body.system, asked.request_id),
         card=chosen.card,
         provider=chosen.provider,
-        context_window=thread.context_window_limit or context_window(agent, chosen.card, models.max_context_window),
+        models=chosen.models,
+        context_window=chosen.context_window,
     )
 
 
 def _model(models: Models, asked: Asked, agent: Agent, thread: Thread) -> Chosen:
     card = models.card(asked.body.override_model or thread.model or agent.model)
-    return Chosen(card, models.provider(card))
+    window = thread.context_window_limit or context_window(agent, card, models.max_context_window)
+    return Chosen(card, models.provider(card), window, models)
 
 
 def _run(asked: Asked, agent: Agent, thread: Thread, owner: str) -> Run:
@@ -172,27 +156,18 @@ def _run(asked: Asked, agent: Agent, thread: Thread, owner: str) -> Run:
 
 
 def _inputs(asked: Asked, agent: Agent, thread: Thread, run: Run) -> list[Message]:
+    where = {
+        "organization_id": asked.who.organization_id,
+        "created_by_id": asked.who.user_id,
+        "agent_id": agent.id,
+        "thread_id": thread.id,
+        "run_id": run.id,
+    }
     inputs: list[Message] = []
     for item in asked.body.items:
         if not isinstance(item, MessageCreate):
             raise BadRequest(f"Agent {agent.id} is not waiting for an approval or a tool's result.")
-        inputs.append(
-            Message(
-                id=new_id("message"),
-                organization_id=asked.who.organization_id,
-                created_by_id=asked.who.user_id,
-                agent_id=agent.id,
-                thread_id=thread.id,
-                role=item.role,
-                content=requests.parts_of(item.content),
-                name=item.name,
-                otid=requests.otid_of(item),
-                sender_id=item.sender_id,
-                group_id=item.group_id,
-                batch_item_id=item.batch_item_id,
-                run_id=run.id,
-            )
-        )
+        inputs.append(requests.stored(item, **where))
     return inputs
 
 
@@ -203,5 +178,3 @@ def _busy(tx: Tx, who: Who, thread: Thread) -> Busy:
         f"Conversation {thread.id} is working on another request ({run_id}). Wait for it, or cancel it first.",
         run_id=run_id,
     )
-
-

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from holdfast.agents import store as agents
 from holdfast.auth.model import Who
 from holdfast.conversations import store as conversations
-from holdfast.errors import Conflict
+from holdfast.errors import Conflict, NotFound
 from holdfast.messages.threads import Thread
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
@@ -17,8 +18,12 @@ async def cancel_of_agent(
     runner: Runner, db: Database, who: Who, agent_id: str, run_ids: Sequence[str] | None
 ) -> dict[str, str]:
     """Cancel the runs named, or everything that the agent is working on."""
-    found = await db.read(_named if run_ids else runs.active_of_agent, who, run_ids or agent_id)  # pyright: ignore[reportArgumentType] -- the two take what they are given
-    return await _cancel(runner, db, who, found, f"Agent {agent_id}")
+
+    def chosen(tx: Tx) -> list[Run]:
+        agents.get(tx, who, agent_id)
+        return _named(tx, who, agent_id, run_ids) if run_ids else runs.active_of_agent(tx, who, agent_id)
+
+    return await _cancel(runner, db, who, await db.read(chosen), f"Agent {agent_id}")
 
 
 async def cancel_of_thread(
@@ -35,10 +40,14 @@ async def cancel_of_thread(
 async def _cancel(runner: Runner, db: Database, who: Who, found: Sequence[Run], what: str) -> dict[str, str]:
     if not found:
         raise Conflict(f"{what} is not working on anything, so there is nothing to cancel.")
-    elsewhere = [run.id for run in found if not await runner.cancel(run.id)]
-    await db.write(runs.mark_cancelled, who, elsewhere)
+    stopped = await runner.cancel([run.id for run in found])
+    await db.write(runs.mark_cancelled, who, [run.id for run in found if run.id not in stopped])
     return {run.id: "cancelled" for run in found}
 
 
-def _named(tx: Tx, who: Who, run_ids: Sequence[str]) -> list[Run]:
-    return [runs.get(tx, who, id) for id in run_ids]
+def _named(tx: Tx, who: Who, agent_id: str, run_ids: Sequence[str]) -> list[Run]:
+    found = [runs.get(tx, who, id) for id in dict.fromkeys(run_ids)]
+    for run in found:
+        if run.agent_id != agent_id:
+            raise NotFound(f"Agent {agent_id} has no run {run.id}.")
+    return found

@@ -21,7 +21,7 @@ from holdfast.turns import reset, send
 from holdfast.turns.begin import Asked
 from holdfast.turns.cancel import cancel_of_agent, cancel_of_thread
 from holdfast.turns.requests import SendConversationMessage, SendMessage
-from holdfast.turns.send import Turns
+from holdfast.turns.send import Running, Turns
 from holdfast.turns.shapes import LettaResponse, StreamedEvent
 
 router = Router("messages")
@@ -62,7 +62,7 @@ async def stream_message(
 
 @router.post("/agents/{agent_id}/messages/preview-raw-payload", dict[str, Any])
 async def preview_request(agent_id: AgentId, body: SendMessage, who: Caller, db: Db, models: Llms) -> Response:
-    asked = Asked(who, body, lambda tx: threads.get(tx, who, agent_id), "preview")
+    asked = Asked(who, body, lambda tx: threads.own(tx, who, agent_id), "preview")
     return reply(await db.read(reset.next_request, asked, models))
 
 
@@ -71,7 +71,7 @@ async def cancel_runs(
     agent_id: AgentId,
     who: Caller,
     db: Db,
-    runner: Turns,
+    runner: Running,
     body: Annotated[CancelRequest | None, Body()] = None,
 ) -> Response:
     return reply(await cancel_of_agent(runner, db, who, agent_id, body.run_ids if body else None))
@@ -84,18 +84,14 @@ async def reset_messages(
     return reply(agents_wire.state(await db.write(reset.reset, who, agent_id), models))
 
 
-@router.post(
-    "/conversations/{conversation_id}/messages", LettaResponse, streams=StreamedEvent, tag="conversations"
-)
+@router.post("/conversations/{conversation_id}/messages", LettaResponse, streams=StreamedEvent, tag="conversations")
 async def send_to_conversation(
     conversation_id: ConversationId, body: SendConversationMessage, who: Caller, runner: Turns, request: Request
 ) -> Response:
     return await send.to_conversation(runner, who, conversation_id, body, request)
 
 
-@router.post(
-    "/conversations/{conversation_id}/messages/preview-raw-payload", dict[str, Any], tag="conversations"
-)
+@router.post("/conversations/{conversation_id}/messages/preview-raw-payload", dict[str, Any], tag="conversations")
 async def preview_conversation_request(
     conversation_id: ConversationId, body: SendConversationMessage, who: Caller, db: Db, models: Llms
 ) -> Response:
@@ -105,7 +101,7 @@ async def preview_conversation_request(
 
 @router.post("/conversations/{conversation_id}/cancel", dict[str, str], tag="conversations")
 async def cancel_conversation(
-    conversation_id: ConversationId, who: Caller, db: Db, runner: Turns, agent_id: str | None = None
+    conversation_id: ConversationId, who: Caller, db: Db, runner: Running, agent_id: str | None = None
 ) -> Response:
     return reply(await cancel_of_thread(runner, db, who, conversation_id, agent_id))
 

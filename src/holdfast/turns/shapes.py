@@ -72,6 +72,12 @@ class LettaResponse(TypedDict):
     turns: list[TurnTokenData] | None
 
 
+class CompactionResponse(TypedDict):
+    summary: str | None
+    num_messages_before: int
+    num_messages_after: int
+
+
 class Ping(Common):
     message_type: Literal["ping"]
 

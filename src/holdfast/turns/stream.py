@@ -9,9 +9,9 @@ from holdfast.errors import AppError, ModelError
 from holdfast.kit.clock import now
 from holdfast.kit.reply import encode
 from holdfast.kit.sse import DONE, frame
-from holdfast.loop.events import Committed, Ended
-from holdfast.messages import wire
-from holdfast.turns.answer import stop_reason, usage, view_of
+from holdfast.loop.events import Committed, Compacted, Ended, Event
+from holdfast.messages.wire import View
+from holdfast.turns.answer import shown, stop_reason, usage, view_of
 from holdfast.turns.runner import Live
 from holdfast.turns.shapes import ErrorMessage, Ping
 
@@ -22,22 +22,33 @@ LONGEST_SILENCE_S = 1800.0
 async def stream(live: Live, keepalive: float) -> AsyncGenerator[bytes]:
     body = live.asked.body
     view = view_of(body)
-    heard = time.monotonic()
+    heard = sent = time.monotonic()
     if body.include_pings:
         yield frame(encode(_ping(live.run_id)))
     async with aclosing(live.events.follow(silence=keepalive)) as events:
         async for event in events:
-            if event is None:
-                if time.monotonic() - heard > LONGEST_SILENCE_S:
-                    return
-                yield frame(encode(_ping(live.run_id))) if body.include_pings else b": still here\n\n"
-                continue
-            heard = time.monotonic()
-            if isinstance(event, Committed):
-                for message in wire.expand_all(event.messages, view):
-                    yield frame(encode(message))
-            elif isinstance(event, Ended):
-                yield _end(live, event)
+            moment = time.monotonic()
+            data = b"" if event is None else _frames(live, event, view)
+            heard = moment if event is not None else heard
+            if not data and moment - heard > LONGEST_SILENCE_S:
+                yield _end(live, Ended("error", error=_silent(live)))
+                return
+            if not data and moment - sent >= keepalive:
+                data = frame(encode(_ping(live.run_id))) if body.include_pings else b": still here\n\n"
+            if data:
+                sent = moment
+                yield data
+
+
+def _frames(live: Live, event: Event, view: View) -> bytes:
+    """What a client is shown of an event, which may be nothing."""
+    match event:
+        case Committed() | Compacted():
+            return b"".join(frame(encode(message)) for message in shown(event, view))
+        case Ended():
+            return _end(live, event)
+        case _:
+            return b""
 
 
 def _end(live: Live, event: Ended) -> bytes:
@@ -64,13 +75,19 @@ def _ping(run_id: str) -> Ping:
     }
 
 
+def _silent(live: Live) -> ModelError:
+    return ModelError(
+        "stream_incomplete",
+        f"Nothing was heard for {LONGEST_SILENCE_S:.0f} seconds. The run goes on: GET /v1/runs/{live.run_id}.",
+    )
+
+
 def _error(run_id: str, error: AppError) -> ErrorMessage:
-    known = isinstance(error, ModelError)
     return {
         "message_type": "error_message",
         "run_id": run_id,
-        "error_type": error.code if known else "internal_error",
+        "error_type": error.code,
         "message": error.detail,
-        "detail": (error.explanation if known else "") or error.detail,
+        "detail": error.explanation or error.detail,
         "seq_id": None,
     }

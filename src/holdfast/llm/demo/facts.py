@@ -8,6 +8,7 @@ from holdfast.llm.demo.language import CODES, Language, concepts, raw
 from holdfast.llm.demo.terms import lexicon, terms
 
 _NO_NAME = re.compile(r"\d{3,}|^(?:not|nicht|no|kein|keine|so|very|sehr|really)\b", re.IGNORECASE)
+_NO_KEY = re.compile(r"\d|\b(?:is|are|was|has|to|now|ist|sind|heißt|war|hat)\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:the|a|an|der|die|das|my|mein\w*|ein\w*) ", re.IGNORECASE)
 _LONGEST = 400
 
@@ -48,7 +49,10 @@ def read(line: str) -> Fact:
 def stated(clause: str, tongue: Language, *, told: bool = False) -> list[Fact]:
     """The facts in one clause; `told` means that the user asked for them to be kept, whatever they are."""
     clause = _ordered(clause, tongue)
-    found = _no_longer(clause, tongue) or _of_slot(clause, tongue) or _of_key(clause, tongue, told)
+    known = _of_slot(clause, tongue) or _of_slot(tongue.value(clause), tongue)
+    if known and known.slot == "dislikes":
+        return [known]
+    found = _no_longer(clause, tongue) or known or _of_key(clause, tongue, told)
     return [found] if found else []
 
 
@@ -128,7 +132,14 @@ def _of_key(clause: str, tongue: Language, told: bool) -> Fact | None:
 
 def _named(key: str, value: str, tongue: Language) -> Fact | None:
     about = terms(key)
-    if not value or not about or about & {"favourite"} or value.split()[0].lower() in tongue.data["not_names"].split():
+    if (
+        not value
+        or not about
+        or len(key) > 40
+        or _NO_KEY.search(key)
+        or about & {"favourite"}
+        or value.split()[0].lower() in tongue.data["not_names"].split()
+    ):
         return None
     if tongue.spaceless or about & lexicon().relations or len(value.split()) <= 3:
         line = tongue.data["named_line"].format(k=_capital(_ARTICLE.sub("", key)), v=value)

@@ -54,6 +54,7 @@ class Language:
         self.split = self.pattern(data["split"])
         self.carry = self.pattern(data["carry"])
         self.remember_after = self.pattern(data["remember_after"] + "$")
+        self.polite_end = self.pattern(rf"(?:{data['polite_end']})[?]?$")
         self.remember_weak = self.pattern(data["remember_weak"])
         self.all_words = self.pattern(self._words(data["all_words"].split("|")))
         self.topic_noise = self.patterns(data["topic_noise"])

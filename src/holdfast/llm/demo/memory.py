@@ -8,7 +8,7 @@ from datetime import datetime
 from holdfast.llm.demo import facts
 from holdfast.llm.demo.facts import Fact
 from holdfast.llm.demo.terms import lexicon
-from holdfast.llm.demo.transcript import Done, Transcript
+from holdfast.llm.demo.transcript import PastCall, Transcript
 from holdfast.llm.demo.writing import Edit, edit_of
 
 _BLOCKS = re.compile(r"<memory_blocks>(.*?)</memory_blocks>", re.DOTALL)
@@ -19,11 +19,11 @@ _BLOCK = re.compile(
 )
 _NUMBER = re.compile(r"^\s*\d+→ ?", re.MULTILINE)
 _COMPILED = re.compile(r"recompiled: *(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [AP]M) \w*([+-]\d{4})")
-_SENTENCE = re.compile(r"(?<=[\w)][.。])\s*(?<=[.。]) |(?<=。)|\n")
+_SENTENCE = re.compile(r"(?<=[^\W\d]{3}\.)(?<!\bMrs\.) (?=[A-ZÄÖÜ])|(?<=。)|\n")
 
 
 @dataclass(frozen=True)
-class Block:
+class ShownBlock:
     label: str
     value: str
     read_only: bool
@@ -38,20 +38,20 @@ class Note:
     """A fact with the block that states it."""
 
     fact: Fact
-    block: Block
+    block: ShownBlock
 
 
-class Memory:
+class Knowledge:
     """The agent's blocks at this moment."""
 
-    def __init__(self, blocks: Sequence[Block]) -> None:
+    def __init__(self, blocks: Sequence[ShownBlock]) -> None:
         self.blocks = list(blocks)
 
     @property
-    def home(self) -> Block | None:
+    def home(self) -> ShownBlock | None:
         """Where facts about the user go."""
         writable = [block for block in self.blocks if not block.read_only]
-        order: list[Callable[[Block], bool]] = [
+        order: list[Callable[[ShownBlock], bool]] = [
             lambda block: block.label == "human",
             lambda block: "persona" not in block.label,
             lambda block: True,
@@ -97,11 +97,11 @@ def _replaces(new: Fact, old: Fact) -> bool:
     return bool(new.slot) and attributes == new.key and len(old.line) <= 120
 
 
-def load(transcript: Transcript) -> Memory:
+def load(transcript: Transcript) -> Knowledge:
     """The blocks of the prompt plus the edits that it does not show yet."""
     section = _BLOCKS.search(transcript.prompt)
     blocks = {
-        match["label"]: Block(
+        match["label"]: ShownBlock(
             match["label"],
             _NUMBER.sub("", match["value"]) if _numbered(match["value"]) else match["value"],
             "read_only=true" in match["head"],
@@ -115,18 +115,18 @@ def load(transcript: Transcript) -> Memory:
     for edit in _unseen([edit for call in done if (edit := _edit(call))], blocks):
         block = blocks[edit.label]
         blocks[edit.label] = replace(block, value=edit.apply(block.value))
-    return Memory(list(blocks.values()))
+    return Knowledge(list(blocks.values()))
 
 
 def _numbered(value: str) -> bool:
     return all(_NUMBER.match(line) for line in value.splitlines() if line)
 
 
-def _edit(call: Done) -> Edit | None:
+def _edit(call: PastCall) -> Edit | None:
     return None if call.failed or call.output is None else edit_of(call.name, call.arguments)
 
 
-def _unseen(edits: list[Edit], blocks: dict[str, Block]) -> list[Edit]:
+def _unseen(edits: list[Edit], blocks: dict[str, ShownBlock]) -> list[Edit]:
     """The edits after the last one whose effect the prompt already shows, block by block."""
     unseen: list[Edit] = []
     shown: set[str] = set()

@@ -3,6 +3,7 @@ at every step and ends when nothing is left to do."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from holdfast.llm.demo import facts, memory, recall, toolcalls, transcript, writing
@@ -11,11 +12,13 @@ from holdfast.llm.demo.facts import Fact
 from holdfast.llm.demo.language import Language, detect
 from holdfast.llm.demo.memory import Note
 from holdfast.llm.demo.terms import words as content_words
-from holdfast.llm.demo.transcript import Done
+from holdfast.llm.demo.transcript import PastCall
 from holdfast.llm.demo.writing import Edit
 from holdfast.llm.model import Call, ToolSchema
 
 _LONGEST_OUTPUT = 1500
+_LONGEST_READ = 4000
+_EARLIER_READ = 30
 _SEARCHES = ("conversation_search", "archival_memory_search")
 
 
@@ -40,7 +43,7 @@ class _Turn:
         self.tongue: Language = detect(self.said, *self.transcript.earlier[:5])
         self.tools: dict[str, ToolSchema] = {tool.name: tool for tool in call.tools}
         self.memory = memory.load(self.transcript)
-        self.goals = words.goals(self.said[:20_000], self.tongue)
+        self.goals = words.goals(self.said[:_LONGEST_READ], self.tongue)
         self.done = self.transcript.turn
         self.named = toolcalls.named(self.said, call.tools, self.tongue)
 
@@ -145,7 +148,8 @@ class _Turn:
                 found.append(goal.fact)
             elif isinstance(goal, words.Correct) and self._corrected(goal) is None:
                 found += goal.otherwise
-        return list(dict.fromkeys(found))
+        present = {fact.key for fact in found if not fact.gone}
+        return [fact for fact in dict.fromkeys(found) if not fact.gone or fact.key not in present]
 
     def _edits(self) -> list[Edit]:
         """The edits of memory that the message calls for and that are not made yet."""
@@ -222,12 +226,16 @@ class _Turn:
 
     def _known(self, goal: words.Ask) -> list[Fact]:
         notes = [note.fact for note in self.memory.notes]
-        told = recall.told(self.transcript.earlier) if not recall.matching(goal.about, notes) else []
-        for known in (notes, told):
-            found = recall.matching(goal.about, known) or recall.loosely(goal.about, known)
-            if found:
-                return list(dict.fromkeys(found))
-        return []
+        found = self._fitting(goal, notes) or self._fitting(goal, self._told)
+        return list(dict.fromkeys(found))
+
+    def _fitting(self, goal: words.Ask, known: list[Fact]) -> list[Fact]:
+        return recall.matching(goal.about, known) or recall.loosely(goal.about, known)
+
+    @cached_property
+    def _told(self) -> list[Fact]:
+        """What the user said earlier within sight."""
+        return recall.told(self.transcript.earlier[:_EARLIER_READ])
 
     def _searched(self, goal: words.Ask) -> list[str]:
         """Answers from what the searches of this turn returned."""
@@ -283,7 +291,7 @@ class _Turn:
             words.Correct: self._reply_correct,
             words.Forget: self._reply_forget,
             words.Ask: self._reply_ask,
-            words.Chat: self._reply_chat,
+            words.Smalltalk: self._reply_chat,
         }
         return replies[type(goal)](goal)
 
@@ -312,7 +320,7 @@ class _Turn:
         say = self.tongue.say
         if goal.everything:
             lines = [note.fact.line for note in self.memory.notes]
-            lines = lines or [fact.line for fact in recall.told(self.transcript.earlier)]
+            lines = lines or [fact.line for fact in self._told]
             listed = "\n".join(f"- {line.lstrip('-*• ')}" for line in dict.fromkeys(lines))
             return say["everything"].format(what=listed) if lines else say["nothing_known"]
         answers = [facts.answer(fact, self.tongue) for fact in self._known(goal)] or self._searched(goal)
@@ -320,7 +328,7 @@ class _Turn:
             return " ".join(answers)
         return say["unknown"] if goal.personal else f"{say['unknown']} {say['demo']}"
 
-    def _reply_chat(self, goal: words.Chat) -> str:
+    def _reply_chat(self, goal: words.Smalltalk) -> str:
         say = self.tongue.say
         if goal.kind == "tools":
             return say["tools"].format(tools=", ".join(self.tools)) if self.tools else say["no_tools"]
@@ -329,7 +337,7 @@ class _Turn:
         return say["demo"] if goal.kind == "demo" else f"{say[goal.kind]} {say['demo']}"
 
 
-def _archived(done: Sequence[Done]) -> list[str]:
+def _archived(done: Sequence[PastCall]) -> list[str]:
     return [str(call.arguments.get("content", "")) for call in done if call.name == "archival_memory_insert"]
 
 

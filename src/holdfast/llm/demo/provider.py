@@ -6,22 +6,13 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from holdfast.llm.catalog import DEMO
 from holdfast.llm.demo import plan, summary, toolcalls
 from holdfast.llm.demo.language import detect
 from holdfast.llm.demo.plan import Say, UseTool
 from holdfast.llm.model import Call, Delta, Finish, ModelCard, TextDelta, ToolCallDelta, Usage
 from holdfast.messages.model import Message
 
-CARD = ModelCard(
-    provider="holdfast",
-    provider_type="openai",
-    name="demo",
-    endpoint="holdfast://demo",
-    context_window=128_000,
-    max_output_tokens=4096,
-    parallel_tools=False,
-    display_name="Holdfast demo (rules, no key)",
-)
 _PIECE = re.compile(r"[\u3400-\u9fff，。！？：；]{1,4}|[^\s\u3400-\u9fff，。！？：；]+\s*|\s+")
 
 
@@ -47,7 +38,7 @@ class DemoProvider:
         yield Finish("stop" if len(kept) == len(pieces) else "length")
 
     async def models(self) -> list[ModelCard]:
-        return [CARD]
+        return [DEMO]
 
     def preview(self, call: Call) -> dict[str, Any]:
         """What the rules would read: the model is inside the server, so that nothing is sent."""

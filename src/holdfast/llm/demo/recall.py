@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, cast
 
-from holdfast.llm.demo import understand
+from holdfast.llm.demo import language, understand
 from holdfast.llm.demo.facts import Fact
 from holdfast.llm.demo.language import detect
 from holdfast.llm.demo.terms import lexicon, terms
@@ -32,21 +32,30 @@ def _score(about: frozenset[str], fact: Fact) -> float:
     if not wanted:
         return 0.0
     has = fact.terms
-    met = [term for term in wanted if term in has or known.includes.get(term, frozenset()) & has]
+    met = [term for term in wanted if _meets(term, fact)]
     asked = about.union(*(known.includes.get(term, frozenset()) for term in about))
-    strangers = ((fact.key or has) & known.relations) - asked
-    if len(met) / len(wanted) <= _ENOUGH or strangers:
+    concepts = frozenset(language.concepts()["words"])
+    strangers = ((fact.key or has) & known.relations) - asked if concepts.issuperset(met) else frozenset[str]()
+    missed = wanted - frozenset(met)
+    covered = bool(fact.key and met) and fact.key <= about and not missed & known.relations
+    if strangers or not met or (len(met) / len(wanted) <= _ENOUGH and not covered):
         return 0.0
     exact = 1.0 if fact.key == about else 0.5 if fact.key and fact.key <= about else 0.0
     direct = len([term for term in wanted if term in has]) / len(wanted)
     return round(direct + exact + 0.2 * len(about & known.weak & has), 3) + 0.01
 
 
+def _meets(term: str, fact: Fact) -> bool:
+    has = fact.terms
+    within = term[0] >= "\u3400" and term in fact.line
+    return term in has or within or bool(lexicon().includes.get(term, frozenset()) & has)
+
+
 def told(texts: Iterable[str]) -> list[Fact]:
     """The facts that the user's earlier words state."""
     found: list[Fact] = []
     for text in texts:
-        for goal in understand.goals(text[:2000], detect(text)):
+        for goal in understand.goals(text[:1000], detect(text)):
             if isinstance(goal, understand.Learn):
                 found.append(goal.fact)
     return found

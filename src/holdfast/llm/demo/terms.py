@@ -15,6 +15,7 @@ class Lexicon:
     """Words and phrases by concept, and the words that say nothing by themselves."""
 
     words: dict[str, str]
+    stems: dict[str, str]
     phrases: list[tuple[re.Pattern[str], str]]
     characters: list[tuple[str, str]]
     """Chinese words, longest first; an empty concept marks a stop word."""
@@ -38,7 +39,8 @@ def lexicon() -> Lexicon:
     stems = {_stem(word): concept for word, concept in reversed(words.items())}
     phrases.sort(key=lambda pair: -len(pair[0]))
     return Lexicon(
-        words=stems | words,
+        words=words,
+        stems=stems,
         phrases=[(re.compile(rf"\b{re.escape(phrase)}\b"), concept) for phrase, concept in phrases],
         characters=sorted(characters.items(), key=lambda pair: -len(pair[0])),
         stop=frozenset(f"{language.raw('en')['stop']} {language.raw('de')['stop']}".split()),
@@ -92,7 +94,7 @@ def _word(token: str) -> set[str]:
         return set()
     if token.startswith("lieblings") and len(token) > 9:
         return {"favourite", *_word(token[9:])}
-    return {known.words.get(_stem(token), _stem(token))}
+    return {known.stems.get(_stem(token), _stem(token))}
 
 
 def _stem(word: str) -> str:

@@ -9,7 +9,7 @@ from holdfast.llm.demo.language import Language
 from holdfast.llm.model import ToolSchema
 
 Schema = dict[str, Any]
-_EDGES = " \t\n,.;:!?()，。！？：；-–—"
+_EDGES = " \t\n,.;:!?，。！？：；-–—"
 _QUOTED = re.compile(r"\"([^\"]+)\"|(?<![\w])'([^']+)'(?!\w)|“([^”]+)”|„([^“”]+)[“”]|「([^」]+)」|`([^`]+)`")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])|(?<=[\u3400-\u9fff])-?\d+(?:\.\d+)?")
 _FALSE = re.compile(r"\b(?:false|no|off|nein|falsch|aus)\b|否|不要", re.IGNORECASE)

@@ -9,7 +9,7 @@ from holdfast.messages.model import Message, ToolReturnPart
 
 
 @dataclass(frozen=True)
-class Done:
+class PastCall:
     """A tool call of the transcript with what came of it; None while it is not known."""
 
     name: str
@@ -26,8 +26,8 @@ class Transcript:
     """The user's latest words."""
     earlier: list[str]
     """The user's words before those, newest first."""
-    before: list[Done]
-    turn: list[Done]
+    before: list[PastCall]
+    turn: list[PastCall]
     """The calls since the user's latest words."""
 
 
@@ -70,10 +70,10 @@ def _event(message: Message) -> bool:
     return bool(message.text.strip()) and not spoken(message.text)
 
 
-def _calls(messages: list[Message]) -> list[Done]:
+def _calls(messages: list[Message]) -> list[PastCall]:
     returns = {part.call_id: part for message in messages for part in message.returns}
     return [
-        Done(
+        PastCall(
             name=call.name,
             arguments=_object(call.arguments),
             output=_output(returns[call.id]) if call.id in returns else None,

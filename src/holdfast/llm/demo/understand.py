@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 from holdfast.llm.demo import facts
 from holdfast.llm.demo.facts import Fact
-from holdfast.llm.demo.language import Language
+from holdfast.llm.demo.language import Language, concepts
 from holdfast.llm.demo.terms import terms
 
 _SENTENCE = re.compile(
-    r"(?<![A-Z]\.)(?<!\b(?:St|Dr|Mr|Ms|Nr|No|Jr))(?<!\b(?:Mrs|Str|str))(?<!\d\.)(?<=[.!?;])[\"'”]?\s+"
+    r"(?<![A-Z]\.)(?<!\b(?:St|Dr|Mr|Ms|Nr|No|Jr)\.)(?<!\b(?:Mrs|Str)\.)(?<!\d\.)(?<=[.!?;])[\"'”]?\s+"
     r"|(?<=\d[.!?])\s+(?=[A-Z]\w* (?:is|am|i|do|my|what))|(?<=[。！？；])|(?<=[\u3400-\u9fff][!?;])|\n+"
 )
 _POINTING = re.compile(r"(?:that|this|it|das|es|dies|这个|这|那|它)?(?: please| bitte)?[.!?]*", re.IGNORECASE)
+_THAT = re.compile(r"(?:\bthat|\bdass|:|能.*)\s*$", re.IGNORECASE)
 _QUERY_VERB = re.compile(r"\?\s*$")
 
 
@@ -46,11 +47,11 @@ class Forget:
 
 
 @dataclass(frozen=True)
-class Chat:
+class Smalltalk:
     kind: str
 
 
-Goal = Learn | Correct | Ask | Forget | Chat
+Goal = Learn | Correct | Ask | Forget | Smalltalk
 
 
 def goals(text: str, tongue: Language) -> list[Goal]:
@@ -59,7 +60,7 @@ def goals(text: str, tongue: Language) -> list[Goal]:
     for sentence in _SENTENCE.split(text.strip()):
         if sentence and sentence.strip():
             found += _of_sentence(tongue.normal(sentence), tongue)
-    real: list[Goal] = [goal for goal in found if not isinstance(goal, Chat)]
+    real: list[Goal] = [goal for goal in found if not isinstance(goal, Smalltalk)]
     return real or found[:1]
 
 
@@ -68,9 +69,9 @@ def _of_sentence(sentence: str, tongue: Language) -> list[Goal]:
     stripped = sentence.strip(" .!?,")
     for kind, pattern in tongue.chat.items():
         if (pattern.fullmatch(stripped) or pattern.fullmatch(bare)) and not _about_me(sentence, tongue, kind):
-            return [Chat(kind)]
+            return [Smalltalk(kind)]
     if tongue.forget_not.fullmatch(bare):
-        return [Chat("thanks")]
+        return [Smalltalk("thanks")]
     correction = _correction(sentence, tongue)
     if correction:
         return correction
@@ -91,6 +92,8 @@ def _clauses(sentence: str, tongue: Language) -> list[str]:
     for piece in tongue.split.split(sentence):
         if clauses and tongue.carry.match(piece) and not _asks(piece, tongue):
             piece = tongue.data["carry_subject"] + piece
+        elif clauses and _asks(piece, tongue) and not facts.stated(clauses[-1], tongue):
+            piece = f"{clauses.pop()}, {piece}"
         clauses.append(piece)
     return [clause for clause in clauses if clause.strip(" ,.!?")]
 
@@ -118,7 +121,7 @@ def _volunteered(bare: str, tongue: Language) -> list[Goal]:
     """A statement that begins with the user and is not mere talk is worth keeping."""
     starts = tongue.personal.match(bare)
     fact = facts.free(bare, tongue) if starts and len(bare) > 3 and not _noise(bare, tongue) else None
-    return [Learn(fact)] if fact and len(fact.line) <= 240 else [Chat("demo")]
+    return [Learn(fact)] if fact and len(fact.line) <= 240 else [Smalltalk("demo")]
 
 
 def _noise(clause: str, tongue: Language) -> bool:
@@ -131,7 +134,7 @@ def _asks(clause: str, tongue: Language) -> bool:
 
 def _remembered(clause: str, tongue: Language) -> list[Goal] | None:
     """What the user asks to keep; None when nobody asks for that."""
-    bare = tongue.bare(clause)
+    bare = tongue.polite_end.sub("", tongue.bare(clause))
     after = tongue.remember_after.search(bare)
     if after and after.start() > 0 and not _asks(clause, tongue):
         return _learn(bare[: after.start()], tongue)
@@ -141,8 +144,9 @@ def _remembered(clause: str, tongue: Language) -> list[Goal] | None:
             known = _learn(match["b"], tongue, only_known=True)
             if known or _POINTING.fullmatch(match["b"]):
                 return known
+            introduced = _THAT.search(bare[: match.start("b")])
             weak = tongue.remember_weak.match(bare) and not tongue.personal.search(match["b"])
-            return None if weak or _QUERY_VERB.search(clause) else _learn(match["b"], tongue)
+            return None if not introduced and (weak or _QUERY_VERB.search(clause)) else _learn(match["b"], tongue)
     return None
 
 
@@ -163,7 +167,7 @@ def _forgotten(bare: str, tongue: Language) -> Forget | None:
     for pattern in tongue.forget:
         match = pattern.fullmatch(bare)
         if match:
-            topic = _topic(match["t"], tongue)
+            topic = tongue.value(_topic(match["t"], tongue))
             about = terms(topic)
             return Forget(topic, about, everything=not about and bool(tongue.all_words.search(bare)))
     return None
@@ -180,7 +184,7 @@ def _ask(clause: str, tongue: Language) -> Ask:
     everything = any(pattern.fullmatch(bare) for pattern in tongue.everything)
     about = terms(_topic(bare, tongue))
     personal = bool(tongue.personal.search(clause))
-    return Ask(clause.strip(" "), about, personal, everything and not about - {"name"})
+    return Ask(clause.strip(" "), about, personal, everything and not about & (concepts()["words"].keys() - {"name"}))
 
 
 def _correction(sentence: str, tongue: Language) -> list[Goal]:

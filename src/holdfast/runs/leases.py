@@ -1,0 +1,69 @@
+"""Who works on a thread: one run at a time, first come first served, safe against a late owner.
+
+The lease is part of the thread's row. `fence` counts its owners; a commit names the fence that it was given, so one
+who was thought dead and was not cannot write over the next.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from holdfast.errors import Conflict
+from holdfast.kit.clock import now
+from holdfast.messages import threads
+from holdfast.messages.threads import Thread
+from holdfast.runs import store as runs
+from holdfast.runs.model import Run
+from holdfast.store.columns import Moment
+from holdfast.store.table import Tx
+
+t, r = threads.rows.c, runs.rows.c
+
+_MINE = sa.and_(t.organization_id == sa.bindparam("org"), t.id == sa.bindparam("thread"))
+
+_EARLIER = sa.exists().where(
+    r.organization_id == sa.bindparam("org"),
+    r.thread_id == sa.bindparam("thread"),
+    r.status.in_(runs.ACTIVE),
+    sa.tuple_(r.created_at, r.id) < sa.tuple_(sa.bindparam("since", type_=Moment()), sa.bindparam("run")),
+)
+_TAKE = (
+    threads.rows.table.update()
+    .where(_MINE, t.lease_owner.is_(None), ~_EARLIER)
+    .values(lease_owner=sa.bindparam("owner"), lease_run_id=sa.bindparam("run"), fence=t.fence + 1)
+    .returning(threads.rows.table)
+)
+_SPOKEN = sa.func.coalesce(sa.bindparam("spoken", type_=Moment()), t.last_message_at, type_=Moment())
+_OURS = threads.rows.table.update().where(_MINE, t.fence == sa.bindparam("held"))
+_KEEP = _OURS.values(last_message_at=_SPOKEN)
+_RELEASE = _OURS.values(
+    last_message_at=_SPOKEN,
+    lease_owner=None,
+    lease_run_id=None,
+    last_run_completion=sa.bindparam("ended", type_=Moment()),
+)
+
+
+def take(tx: Tx, thread: Thread, run: Run, owner: str) -> Thread | None:
+    """The thread, now held by the run, unless someone else has it or came before."""
+    values = {"owner": owner, "run": run.id, "since": run.created_at}
+    row = tx.execute(_TAKE, values | {"org": thread.organization_id, "thread": thread.id}).one_or_none()
+    return None if row is None else threads.rows.load(row)
+
+
+def keep(tx: Tx, thread: Thread, *, spoken: datetime | None) -> None:
+    """Go on holding the thread; a late owner is refused. `spoken`: when it last got a message."""
+    _hold(tx, _KEEP, thread, {"spoken": spoken})
+
+
+def release(tx: Tx, thread: Thread, *, spoken: datetime | None = None) -> None:
+    """Let go of the thread; a late owner is refused."""
+    _hold(tx, _RELEASE, thread, {"spoken": spoken, "ended": now()})
+
+
+def _hold(tx: Tx, change: sa.Update, thread: Thread, values: dict[str, datetime | None]) -> None:
+    key = {"org": thread.organization_id, "thread": thread.id, "held": thread.fence}
+    if tx.execute(change, {**values, **key}).rowcount == 0:
+        raise Conflict(
+            f"{thread.lease_run_id} lost its thread to another server and was not stored; send the message again."
+        )

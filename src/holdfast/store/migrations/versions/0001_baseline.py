@@ -1,0 +1,515 @@
+"""All tables of the first release."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from holdfast.store import cipher, columns
+
+revision = "0001"
+down_revision = None
+destructive = False
+
+
+def upgrade() -> None:
+    if op.get_bind().dialect.supports_sequences:
+        op.execute(sa.schema.CreateSequence(sa.Sequence("messages_sequence")))
+    _agent_secrets()
+    _agents()
+    _agents_blocks()
+    _agents_identities()
+    _agents_tools()
+    _answers()
+    _api_keys()
+    _block_versions()
+    _blocks()
+    _blocks_identities()
+    _identities()
+    _installation()
+    _messages()
+    _organizations()
+    _processes()
+    _runs()
+    _sequences()
+    _steps()
+    _threads()
+    _tools()
+    _users()
+
+
+def _agent_secrets() -> None:
+    op.create_table(
+        "agent_secrets",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", cipher.EncryptedText(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("agent_secrets_by_agent", "agent_secrets", ["organization_id", "agent_id", "key"], unique=True)
+
+
+def _agents() -> None:
+    op.create_table(
+        "agents",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("agent_type", sa.Text(), nullable=False),
+        sa.Column("system", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("metadata", columns.Json(), nullable=True),
+        sa.Column("tags", columns.Json(), nullable=False),
+        sa.Column("tool_rules", columns.Json(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("llm", columns.Json(), nullable=False),
+        sa.Column("model_settings", columns.Json(), nullable=True),
+        sa.Column("embedding", sa.Text(), nullable=True),
+        sa.Column("embedding_config", columns.Json(), nullable=True),
+        sa.Column("compaction_settings", columns.Json(), nullable=True),
+        sa.Column("response_format", columns.Json(), nullable=True),
+        sa.Column("message_buffer_autoclear", sa.Boolean(), nullable=False),
+        sa.Column("enable_sleeptime", sa.Boolean(), nullable=True),
+        sa.Column("timezone", sa.Text(), nullable=True),
+        sa.Column("max_files_open", sa.BigInteger(), nullable=True),
+        sa.Column("per_file_view_window_char_limit", sa.BigInteger(), nullable=True),
+        sa.Column("hidden", sa.Boolean(), nullable=True),
+        sa.Column("project_id", sa.Text(), nullable=True),
+        sa.Column("template_id", sa.Text(), nullable=True),
+        sa.Column("base_template_id", sa.Text(), nullable=True),
+        sa.Column("deployment_id", sa.Text(), nullable=True),
+        sa.Column("entity_id", sa.Text(), nullable=True),
+        sa.Column("last_run_completion", columns.Moment(), nullable=True),
+        sa.Column("last_run_duration_ms", sa.BigInteger(), nullable=True),
+        sa.Column("last_stop_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("agents_by_name", "agents", ["organization_id", "name"], unique=False)
+    op.create_index("agents_by_time", "agents", ["organization_id", "created_at", "id"], unique=False)
+
+
+def _agents_blocks() -> None:
+    op.create_table(
+        "agents_blocks",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("block_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "agent_id", "block_id"),
+    )
+    op.create_index(
+        "agents_blocks_by_block", "agents_blocks", ["organization_id", "block_id", "agent_id"], unique=False
+    )
+
+
+def _agents_identities() -> None:
+    op.create_table(
+        "agents_identities",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("identity_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "identity_id", "agent_id"),
+    )
+    op.create_index(
+        "agents_identities_back", "agents_identities", ["organization_id", "agent_id", "identity_id"], unique=False
+    )
+
+
+def _agents_tools() -> None:
+    op.create_table(
+        "agents_tools",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("tool_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "agent_id", "tool_id"),
+    )
+    op.create_index("agents_tools_by_tool", "agents_tools", ["organization_id", "tool_id", "agent_id"], unique=False)
+
+
+def _answers() -> None:
+    op.create_table(
+        "answers",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("expires_at", columns.Moment(), nullable=False),
+        sa.Column("status", sa.BigInteger(), nullable=True),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("body", cipher.EncryptedText(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("answers_by_expiry", "answers", ["organization_id", "expires_at"], unique=False)
+    op.create_index("answers_by_key", "answers", ["organization_id", "key", "path"], unique=True)
+
+
+def _api_keys() -> None:
+    op.create_table(
+        "api_keys",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scopes", columns.Json(), nullable=False),
+        sa.Column("user_id", sa.Text(), nullable=True),
+        sa.Column("expires_at", columns.Moment(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("hint", sa.Text(), nullable=False),
+        sa.Column("last_used_at", columns.Moment(), nullable=True),
+        sa.Column("revoked_at", columns.Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("api_keys_digest", "api_keys", ["organization_id", "digest"], unique=True)
+
+
+def _block_versions() -> None:
+    op.create_table(
+        "block_versions",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("block_id", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("limit", sa.BigInteger(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("step_id", sa.Text(), nullable=True),
+        sa.Column("tool_call_id", sa.Text(), nullable=True),
+        sa.Column("key_id", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index(
+        "block_versions_by_block", "block_versions", ["organization_id", "block_id", "version"], unique=True
+    )
+
+
+def _blocks() -> None:
+    op.create_table(
+        "blocks",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("limit", sa.BigInteger(), nullable=False),
+        sa.Column("project_id", sa.Text(), nullable=True),
+        sa.Column("template_name", sa.Text(), nullable=True),
+        sa.Column("is_template", sa.Boolean(), nullable=False),
+        sa.Column("template_id", sa.Text(), nullable=True),
+        sa.Column("base_template_id", sa.Text(), nullable=True),
+        sa.Column("deployment_id", sa.Text(), nullable=True),
+        sa.Column("entity_id", sa.Text(), nullable=True),
+        sa.Column("preserve_on_migration", sa.Boolean(), nullable=True),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("read_only", sa.Boolean(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("metadata", columns.Json(), nullable=True),
+        sa.Column("hidden", sa.Boolean(), nullable=True),
+        sa.Column("tags", columns.Json(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("blocks_by_label", "blocks", ["organization_id", "label", "id"], unique=False)
+
+
+def _blocks_identities() -> None:
+    op.create_table(
+        "blocks_identities",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("identity_id", sa.Text(), nullable=False),
+        sa.Column("block_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "identity_id", "block_id"),
+    )
+    op.create_index(
+        "blocks_identities_back", "blocks_identities", ["organization_id", "block_id", "identity_id"], unique=False
+    )
+
+
+def _identities() -> None:
+    op.create_table(
+        "identities",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("identifier_key", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("identity_type", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.Text(), nullable=True),
+        sa.Column("properties", columns.Json(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index(
+        "identities_by_key",
+        "identities",
+        ["organization_id", "identifier_key", sa.literal_column("coalesce(project_id, '')")],
+        unique=True,
+    )
+
+
+def _installation() -> None:
+    op.create_table(
+        "installation",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _messages() -> None:
+    op.create_table(
+        "messages",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("thread_id", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("content", columns.Json(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("otid", sa.Text(), nullable=True),
+        sa.Column("sender_id", sa.Text(), nullable=True),
+        sa.Column("group_id", sa.Text(), nullable=True),
+        sa.Column("batch_item_id", sa.Text(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("step_id", sa.Text(), nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("is_err", sa.Boolean(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("messages_by_agent", "messages", ["organization_id", "agent_id", "sequence"], unique=False)
+    op.create_index("messages_by_run", "messages", ["organization_id", "run_id", "sequence"], unique=False)
+    op.create_index("messages_by_sequence", "messages", ["organization_id", "sequence"], unique=False)
+    op.create_index("messages_by_thread", "messages", ["organization_id", "thread_id", "sequence"], unique=False)
+
+
+def _organizations() -> None:
+    op.create_table(
+        "organizations",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("privileged_tools", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+
+
+def _processes() -> None:
+    op.create_table(
+        "processes",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("expires_at", columns.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+
+
+def _runs() -> None:
+    op.create_table(
+        "runs",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("thread_id", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("completed_at", columns.Moment(), nullable=True),
+        sa.Column("background", sa.Boolean(), nullable=False),
+        sa.Column("base_template_id", sa.Text(), nullable=True),
+        sa.Column("metadata", columns.Json(), nullable=False),
+        sa.Column("request_config", columns.Json(), nullable=True),
+        sa.Column("stop_reason", sa.Text(), nullable=True),
+        sa.Column("callback_url", sa.Text(), nullable=True),
+        sa.Column("callback_sent_at", columns.Moment(), nullable=True),
+        sa.Column("callback_status_code", sa.BigInteger(), nullable=True),
+        sa.Column("callback_error", sa.Text(), nullable=True),
+        sa.Column("ttft_ns", sa.BigInteger(), nullable=True),
+        sa.Column("total_duration_ns", sa.BigInteger(), nullable=True),
+        sa.Column("input", columns.Json(), nullable=False),
+        sa.Column("num_steps", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", columns.Moment(), nullable=True),
+        sa.Column("project_id", sa.Text(), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("runs_by_agent", "runs", ["organization_id", "agent_id", "created_at"], unique=False)
+    op.create_index("runs_by_thread", "runs", ["organization_id", "thread_id", "status", "created_at"], unique=False)
+    op.create_index("runs_by_time", "runs", ["organization_id", "created_at"], unique=False)
+
+
+def _sequences() -> None:
+    op.create_table(
+        "sequences",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _steps() -> None:
+    op.create_table(
+        "steps",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=True),
+        sa.Column("provider_id", sa.Text(), nullable=True),
+        sa.Column("provider_name", sa.Text(), nullable=True),
+        sa.Column("provider_category", sa.Text(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("model_handle", sa.Text(), nullable=True),
+        sa.Column("model_endpoint", sa.Text(), nullable=True),
+        sa.Column("context_window_limit", sa.BigInteger(), nullable=True),
+        sa.Column("prompt_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("completion_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("total_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("cached_input_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("cache_write_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("reasoning_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("stop_reason", sa.Text(), nullable=True),
+        sa.Column("tags", columns.Json(), nullable=False),
+        sa.Column("tid", sa.Text(), nullable=True),
+        sa.Column("trace_id", sa.Text(), nullable=True),
+        sa.Column("request_id", sa.Text(), nullable=True),
+        sa.Column("feedback", sa.Text(), nullable=True),
+        sa.Column("project_id", sa.Text(), nullable=True),
+        sa.Column("error_type", sa.Text(), nullable=True),
+        sa.Column("error_data", columns.Json(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("step_start_ns", sa.BigInteger(), nullable=True),
+        sa.Column("llm_request_start_ns", sa.BigInteger(), nullable=True),
+        sa.Column("llm_request_ns", sa.BigInteger(), nullable=True),
+        sa.Column("tool_execution_ns", sa.BigInteger(), nullable=True),
+        sa.Column("step_ns", sa.BigInteger(), nullable=True),
+        sa.Column("tools_used", columns.Json(), nullable=False),
+        sa.Column("request", columns.Json(), nullable=True),
+        sa.Column("response", columns.Json(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("steps_by_agent", "steps", ["organization_id", "agent_id", "created_at"], unique=False)
+    op.create_index("steps_by_run", "steps", ["organization_id", "run_id", "created_at"], unique=False)
+    op.create_index("steps_by_time", "steps", ["organization_id", "created_at"], unique=False)
+
+
+def _threads() -> None:
+    op.create_table(
+        "threads",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("ancestors", columns.Json(), nullable=False),
+        sa.Column("prompt_id", sa.Text(), nullable=False),
+        sa.Column("prompt_digest", sa.Text(), nullable=False),
+        sa.Column("window_start", sa.BigInteger(), nullable=False),
+        sa.Column("summary_id", sa.Text(), nullable=True),
+        sa.Column("window_ids", columns.Json(), nullable=True),
+        sa.Column("isolated_block_ids", columns.Json(), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("model_settings", columns.Json(), nullable=True),
+        sa.Column("context_window_limit", sa.BigInteger(), nullable=True),
+        sa.Column("hidden", sa.Boolean(), nullable=False),
+        sa.Column("archived_at", columns.Moment(), nullable=True),
+        sa.Column("deleted_at", columns.Moment(), nullable=True),
+        sa.Column("last_message_at", columns.Moment(), nullable=True),
+        sa.Column("last_run_completion", columns.Moment(), nullable=True),
+        sa.Column("external_key", sa.Text(), nullable=True),
+        sa.Column("lease_owner", sa.Text(), nullable=True),
+        sa.Column("lease_run_id", sa.Text(), nullable=True),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("threads_by_agent", "threads", ["organization_id", "agent_id", "created_at"], unique=False)
+    op.create_index("threads_by_key", "threads", ["organization_id", "agent_id", "external_key"], unique=True)
+
+
+def _tools() -> None:
+    op.create_table(
+        "tools",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("source_type", sa.Text(), nullable=True),
+        sa.Column("tags", columns.Json(), nullable=False),
+        sa.Column("source_code", sa.Text(), nullable=True),
+        sa.Column("json_schema", columns.Json(), nullable=True),
+        sa.Column("args_json_schema", columns.Json(), nullable=True),
+        sa.Column("return_char_limit", sa.BigInteger(), nullable=False),
+        sa.Column("pip_requirements", columns.Json(), nullable=True),
+        sa.Column("npm_requirements", columns.Json(), nullable=True),
+        sa.Column("default_requires_approval", sa.Boolean(), nullable=True),
+        sa.Column("enable_parallel_execution", sa.Boolean(), nullable=True),
+        sa.Column("tool_type", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("metadata_", columns.Json(), nullable=True),
+        sa.Column("project_id", sa.Text(), nullable=True),
+        sa.Column("revision", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("tools_by_name", "tools", ["organization_id", "name"], unique=True)
+
+
+def _users() -> None:
+    op.create_table(
+        "users",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("users_id", "users", ["id"], unique=True)

@@ -1,0 +1,111 @@
+"""A tenant that has one of everything that the server keeps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.harness.tenants import Org
+
+LABEL = "notes"
+SOURCE = '''def {name}(text: str) -> str:
+    """{about}
+
+    Args:
+        text: anything
+    """
+    return text
+'''
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An organization, the text that only it knows, and the ids of what it has, by kind."""
+
+    org: Org
+    secret: str
+    ids: dict[str, str]
+
+
+def furnished(org: Org, secret: str, served: set[str]) -> Tenant:
+    """One of everything that can be made with the operations served, each holding the secret."""
+    ids = {"organization": org.id, "block_label": LABEL, "project": "p"}
+    text = f"pineapple {secret}"
+    user = org.server.http.post("/v1/admin/users/", json={"name": text, "organization_id": org.id})
+    ids["user"] = user.json()["id"]
+    for kind, path, body in _wanted(text, secret):
+        if f"POST {path.partition('?')[0]}" in served:
+            made = org.http.post(path.format_map(ids), json=_filled(body, ids))
+            assert made.status_code in (200, 201), f"{kind}: {made.text}"
+            ids[kind] = made.json()["id"]
+    _converse(org, ids, text, served)
+    return Tenant(org, secret, ids)
+
+
+def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Kind, where it is made, and of what; `{kind}` stands for the id of what was made before."""
+    tool = f"tool_{secret}"
+    return [
+        ("block", "/v1/blocks/", {"label": LABEL, "value": text, "description": text, "tags": [text]}),
+        ("tool", "/v1/tools/", {"source_code": SOURCE.format(name=tool, about=text), "tags": [text]}),
+        (
+            "agent",
+            "/v1/agents/",
+            {
+                "name": f"pineapple-{secret}",
+                "description": text,
+                "block_ids": ["{block}"],
+                "tool_ids": ["{tool}"],
+                "tags": [text],
+                "secrets": {"KEY": text},
+                "metadata": {"about": text},
+            },
+        ),
+        (
+            "identity",
+            "/v1/identities/",
+            {
+                "identifier_key": text,
+                "name": text,
+                "identity_type": "user",
+                "properties": [{"key": "k", "value": text, "type": "string"}],
+                "agent_ids": ["{agent}"],
+                "block_ids": ["{block}"],
+            },
+        ),
+        ("key", "/v1/keys/", {"name": text}),
+        ("conversation", "/v1/conversations/?agent_id={agent}", {"summary": text}),
+        ("archive", "/v1/archives/", {"name": text, "description": text}),
+        ("source", "/v1/folders/", {"name": f"pineapple-{secret}", "description": text}),
+        ("group", "/v1/groups/", {"agent_ids": ["{agent}"], "description": text}),
+        ("schedule", "/v1/schedules/", {"agent_id": "{agent}", "name": text}),
+    ]
+
+
+KINDS = {kind for kind, _path, _body in _wanted("", "")} | {"organization", "user", "message", "run", "step"}
+"""What a tenant has one of, as soon as it can be made."""
+
+
+def _filled(value: Any, ids: Mapping[str, str]) -> Any:
+    match value:
+        case dict():
+            return {key: _filled(each, ids) for key, each in value.items()}  # pyright: ignore[reportUnknownVariableType] -- JSON
+        case list():
+            return [_filled(each, ids) for each in value]  # pyright: ignore[reportUnknownVariableType] -- JSON
+        case str() if value.startswith("{") and value.endswith("}"):
+            return ids[value[1:-1]]
+        case _:
+            return value
+
+
+def _converse(org: Org, ids: dict[str, str], text: str, served: set[str]) -> None:
+    """A turn, which leaves messages, a run and a step."""
+    path = "/v1/agents/{agent_id}/messages"
+    if f"POST {path}" not in served:
+        return
+    said = {"messages": [{"role": "user", "content": f"REPLY {text}"}]}
+    answer = org.http.post(f"/v1/agents/{ids['agent']}/messages", json=said)
+    assert answer.status_code == 200, answer.text
+    assert text in answer.text
+    lists = {"message": f"/v1/agents/{ids['agent']}/messages", "run": "/v1/runs/", "step": "/v1/steps/"}
+    for kind, listed in lists.items():
+        ids[kind] = org.http.get(listed, params={"limit": 1}).json()[0]["id"]
