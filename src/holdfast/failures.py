@@ -8,15 +8,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from holdfast.errors import AppError
+from holdfast.errors import AppError, ModelError
 from holdfast.kit.ids import new_id
 from holdfast.kit.reply import reply
 
 log = logging.getLogger("holdfast")
 
 
-async def on_app_error(_request: Request, error: Exception) -> Response:
+async def on_app_error(request: Request, error: Exception) -> Response:
     failed = cast(AppError, error)
+    if failed.http_status in (500, 503) and not isinstance(failed, ModelError):
+        cause = failed.__cause__ if failed.http_status == 500 else None
+        log.error("%s %s: %s", request.method, request.url.path, failed.detail, exc_info=cause)
     return reply(failed.body(), failed.http_status, failed.headers())
 
 

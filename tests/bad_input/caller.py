@@ -28,7 +28,9 @@ class Answer:
         if not self.type.startswith("application/json"):
             return f"{self.status} as {self.type or 'nothing'}: {self._start}"
         detail = json.loads(self.body).get("detail")
-        return None if isinstance(detail, str) and len(detail) > 8 else f"{self.status} without a sentence: {self._start}"
+        return (
+            None if isinstance(detail, str) and len(detail) > 8 else f"{self.status} without a sentence: {self._start}"
+        )
 
     @property
     def _start(self) -> str:

@@ -17,6 +17,7 @@ class Operation:
     path: str
     in_path: tuple[str, ...]
     in_query: tuple[str, ...]
+    needed_query: tuple[str, ...]
     body: Schema | None
     """The schema of its JSON body, without references."""
 
@@ -31,8 +32,11 @@ class Operation:
     def required(self) -> list[str]:
         return [name for variant in _variants(self.body or {}) for name in variant.get("required", ())]
 
-    def url(self, ids: Mapping[str, str]) -> str:
-        return self.path.format_map({name: ids[name] for name in self.in_path})
+    def url(self, ids: Mapping[str, str], query: Mapping[str, str] | None = None) -> str:
+        """Its address for these ids; `query` is sent as it is, besides what the operation cannot do without."""
+        path = self.path.format_map({name: ids[name] for name in self.in_path})
+        asked = {**{name: ids[name] for name in self.needed_query}, **(query or {})}
+        return f"{path}?{'&'.join(f'{name}={value}' for name, value in asked.items())}" if asked else path
 
 
 def operations(document: Schema) -> list[Operation]:
@@ -54,6 +58,7 @@ def _operation(document: Schema, method: str, path: str, description: Schema) ->
         path,
         tuple(p["name"] for p in parameters if p["in"] == "path"),
         tuple(p["name"] for p in parameters if p["in"] == "query"),
+        tuple(p["name"] for p in parameters if p["in"] == "query" and p.get("required")),
         _resolved(document, content["application/json"]["schema"]) if "application/json" in content else None,
     )
 
@@ -90,9 +95,11 @@ def _fields(schema: Schema) -> dict[str, Schema]:
     return found
 
 
+SOURCE = 'def shout(text: str) -> str:\n    """Shout.\n\n    Args:\n        text: What.\n    """\n    return text'
+
 SAMPLES: dict[str, Any] = {
     "messages": [{"role": "user", "content": "REPLY ok"}],
-    "source_code": 'def shout(text: str) -> str:\n    """Shout.\n\n    Args:\n        text: What.\n    """\n    return text',
+    "source_code": SOURCE,
     "model": "openai/gpt-4o-mini",
     "identity_type": "user",
 }

@@ -12,13 +12,18 @@ from tests.compaction.threads import (
     asked_to_summarise,
     compact,
     in_view,
+    oldest_in_view,
+    returns_of,
     talker,
+    tokens,
     transcript,
     unpaired,
 )
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
-from tests.harness.tenants import Org
+from tests.harness.fleet import FreshServer
+from tests.harness.models import MODEL
+from tests.harness.tenants import Org, new_org
 from tests.harness.waiting import until
 from tests.messages.talking import agent, missing, of_agent, say, texts
 
@@ -190,6 +195,8 @@ def test_when_a_part_cannot_be_summarised_everything_is(org: Org, models: OpenAI
     made = compact(org, owner)
     assert made == {"summary": "All of it.", "num_messages_before": 13, "num_messages_after": 2}
     assert [chat.body["model"] for chat in models.chats] == [LIGHT, "gpt-4o-mini", LIGHT]
+    prompts = [chat.body["messages"][0]["content"] for chat in models.chats]
+    assert "older part" in prompts[0] and "older part" not in prompts[2], "with the prompt of that mode"
 
 
 def test_a_summariser_that_says_nothing_leaves_a_note(org: Org, models: OpenAIServer) -> None:
@@ -220,25 +227,32 @@ def test_calls_are_summarised_with_their_returns(org: Org, models: OpenAIServer)
         say(org, f"agents/{owner}", f"CALL memory_insert {inserted}")
     for percentage in (0.05, 0.2, 0.1, 0.5):
         compact(org, owner, sliding_window_percentage=percentage)
+        assert not returns_of(org, owner) & set(oldest_in_view(org, owner))
         say(org, f"agents/{owner}", "REPLY yes")
         assert unpaired(asked_to_answer(models)[-1]) == []
     assert "memory_insert returned" in transcript(asked_to_summarise(models)[1])
 
 
-def test_what_the_summariser_cannot_read_at_once_it_reads_in_parts(org: Org, models: OpenAIServer) -> None:
-    models.models = [{**entry, "context_length": 4000} if entry["id"] == LIGHT else entry for entry in models.models]
+def test_what_the_summariser_cannot_read_at_once_it_reads_in_parts(
+    fresh_server: FreshServer, models: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = [{**entry, "context_length": 4000 if entry["id"] == LIGHT else 128_000} for entry in models.models]
+    monkeypatch.setattr(models, "models", lengths)
+    org = new_org(fresh_server())
+    org.http.get("/v1/models/").raise_for_status()
     long = " ".join(f"word{number}" for number in range(400))
-    owner = agent(org, *[f"part {number} {long}" for number in range(12)], model="openai/gpt-4o-mini")
-    org.http.get("/v1/models/")
+    owner = agent(org, *[f"part {number} {long}" for number in range(12)], model=MODEL)
+    models.queue(*[Reply(f"summary {number} of a part") for number in range(30)])
     compact(org, owner, mode="all")
     bodies = asked_to_summarise(models)
     assert len(bodies) > 3
-    assert all(len(json.dumps(body)) / 4 < 4000 for body in bodies)
+    assert all(tokens(body) < 4000 for body in bodies)
     for number in range(12):
         assert any(f"part {number} " in transcript(body) for body in bodies)
+    assert "summary 1 of" in transcript(bodies[-1])
 
 
-@pytest.mark.contract("conversations.compact")
+@pytest.mark.contract("compaction.conversation")
 def test_a_conversation_is_compacted_alone(org: Org, models: OpenAIServer) -> None:
     owner = talker(org)
     other = org.http.post("/v1/conversations/", params={"agent_id": owner}, json={}).json()["id"]
@@ -253,7 +267,7 @@ def test_a_conversation_is_compacted_alone(org: Org, models: OpenAIServer) -> No
     assert "question" not in transcript(asked_to_summarise(models)[-1])
 
 
-@pytest.mark.contract("conversations.compact.default")
+@pytest.mark.contract("compaction.conversation.default")
 def test_the_agents_own_thread_is_the_default_conversation(org: Org, models: OpenAIServer) -> None:
     for body, query in (({"agent_id": None}, True), ({}, False)):
         owner = talker(org)
@@ -266,7 +280,7 @@ def test_the_agents_own_thread_is_the_default_conversation(org: Org, models: Ope
         assert len(in_view(org, owner)) == 10
 
 
-@pytest.mark.contract("conversations.compact.empty")
+@pytest.mark.contract("compaction.conversation.empty")
 def test_an_empty_conversation_is_refused(org: Org) -> None:
     owner = agent(org)
     empty = org.http.post("/v1/conversations/", params={"agent_id": owner}, json={}).json()["id"]
@@ -343,12 +357,12 @@ def test_a_window_that_is_chosen_meanwhile_stays_chosen(org: Org, models: OpenAI
 
 def test_a_chosen_window_can_be_compacted(org: Org, models: OpenAIServer) -> None:
     owner = talker(org)
-    ids = in_view(org, owner)
-    chosen = [ids[0], *ids[3:]]
-    org.http.patch(f"/v1/agents/{owner}", json={"message_ids": chosen}).raise_for_status()
+    prompt, *rest = in_view(org, owner)
+    org.http.patch(f"/v1/agents/{owner}", json={"message_ids": [prompt, *rest[::2]]}).raise_for_status()
     compact(org, owner)
     after = in_view(org, owner)
-    assert (after[0], after[2:]) == (ids[0], ids[6:])
+    assert (after[0], after[2:]) == (prompt, rest[::2][2:]), "what was left out does not come back"
+    say(org, f"agents/{owner}", "hello")
     compact(org, owner, mode="all")
     assert len(in_view(org, owner)) == 2
 
@@ -358,7 +372,7 @@ def test_compaction_compiles_the_prompt_anew(org: Org, models: OpenAIServer) -> 
     compact(org, owner)
     say(org, f"agents/{owner}", "hello")
     prompt: Any = asked_to_answer(models)[-1]["messages"][0]["content"]
-    assert "4" in prompt.split("<memory_metadata>")[1], "it says how many messages are out of view"
+    assert "- 4 earlier messages" in prompt.split("<memory_metadata>")[1], "it says how many are out of view"
 
 
 @pytest.mark.contract("compaction.sdk")

@@ -6,7 +6,7 @@ from typing import Any
 from tests.fakes.openai_server import OpenAIServer, Recorded
 from tests.harness.models import MODEL
 from tests.harness.tenants import Org
-from tests.messages.talking import Json, agent
+from tests.messages.talking import Json, agent, of_agent
 
 LIGHT = "gpt-5-mini"
 """What summarises for agents on a model of OpenAI's."""
@@ -14,9 +14,10 @@ LIGHT = "gpt-5-mini"
 SMALL = 2000
 
 
-def talker(org: Org, turns: int = 6, **fields: Any) -> str:
-    """An agent with so many exchanges behind it."""
-    said = [text for number in range(turns) for text in (f"question {number}", f"answer {number}")]
+def talker(org: Org, turns: int = 6, *, words: int = 0, **fields: Any) -> str:
+    """An agent with so many exchanges behind it, each message with so many words more."""
+    more = " word" * words
+    said = [text for number in range(turns) for text in (f"question {number}{more}", f"answer {number}{more}")]
     return agent(org, *said, **{"model": MODEL, "system": "Be brief.", **fields})
 
 
@@ -34,7 +35,9 @@ def compact(org: Org, agent_id: str, **settings: Any) -> Json:
 
 
 def in_view(org: Org, agent_id: str) -> list[str]:
-    return org.http.get(f"/v1/agents/{agent_id}").json()["message_ids"]
+    shown = org.http.get(f"/v1/agents/{agent_id}")
+    assert shown.status_code == 200, shown.text
+    return shown.json()["message_ids"]
 
 
 def asked_to_summarise(models: OpenAIServer) -> list[Json]:
@@ -57,14 +60,27 @@ def transcript(body: Json) -> str:
 def unpaired(body: Json) -> list[str]:
     """The calls without a return right behind them, and the returns without a call right before."""
     wrong, waiting = list[str](), list[str]()
+    assert "Interrupted: " not in str(body), "no call lost its return"
     for message in body["messages"]:
         if message["role"] == "tool":
             wrong += [] if message["tool_call_id"] in waiting else [message["tool_call_id"]]
             waiting = [id for id in waiting if id != message["tool_call_id"]]
             continue
         wrong += waiting
-        waiting = [call["id"] for call in message.get("tool_calls") or []]
+        calls: list[Json] = message.get("tool_calls") or []
+        waiting = [str(call["id"]) for call in calls]
     return wrong + waiting
+
+
+def oldest_in_view(org: Org, agent_id: str) -> list[str]:
+    """The id of the first message after the prompt and the summary, if there is one."""
+    return in_view(org, agent_id)[2:3]
+
+
+def returns_of(org: Org, agent_id: str) -> set[str]:
+    """The ids of all messages that hold a tool's return."""
+    listed = of_agent(org, agent_id, limit=1000, include_return_message_types=["tool_return_message"])
+    return {message["id"] for message in listed}
 
 
 def order_of(chats: list[Recorded]) -> list[str]:

@@ -17,7 +17,7 @@ EXAMPLES = ROOT / "examples"
 SECONDS = 60
 
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TYPED = re.compile(r"^\$ python3 examples/(\S+) (.*)\n((?:(?!\$|```).+\n)*)", re.MULTILINE)
+TYPED = re.compile(r"^\$ \S+/python examples/(\S+) (.*)\n((?:(?!\$|```).+\n)*)", re.MULTILINE)
 """A line to type, and what it prints."""
 
 

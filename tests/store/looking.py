@@ -49,7 +49,7 @@ def _indexes(engine: sa.Engine, schema: str | None) -> dict[str, str]:
     if schema is not None:
         query = f"SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = '{schema}'"  # noqa: S608 -- our own name
     with engine.connect() as tx:
-        return {name: definition for name, definition in tx.execute(sa.text(query))}
+        return {str(row[0]): str(row[1]) for row in tx.execute(sa.text(query))}
 
 
 def rows(server: Server, schema: str | None) -> dict[str, list[Any]]:

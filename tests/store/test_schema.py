@@ -1,10 +1,10 @@
 """The schema of a database: made, brought up to date, or refused with a sentence and left alone."""
 
-import inspect
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -68,9 +68,7 @@ def test_migrating_comes_to_the_same_as_making(places: list[sa.Engine], engine: 
     place = "holdfast" if engine == "postgres" else None
     expected, found = shape(made, place), shape(migrated, place)
     del expected["tables"][schema.VERSION_TABLE]
-    expected["indexes"] = {
-        name: text for name, text in expected["indexes"].items() if schema.VERSION_TABLE not in name
-    }
+    expected["indexes"] = {name: text for name, text in expected["indexes"].items() if schema.VERSION_TABLE not in name}
     hint = "make the next migration with `python scripts/migration.py`"
     assert found["tables"] == expected["tables"], hint
     assert found["indexes"] == expected["indexes"], hint
@@ -88,16 +86,17 @@ def test_every_field_of_an_entity_has_its_column(places: list[sa.Engine], engine
     schema.bring_up_to_date(places[0], None, destructive_ok=False)
     place = "holdfast" if engine == "postgres" else None
     inspector = sa.inspect(places[0])
-    found = list(_all_rows())
+    found = _all_rows()
     assert len(found) > 10
     for each in found:
         there = {column["name"] for column in inspector.get_columns(each.table.name, schema=place)}
         assert there == set(_stored_fields(each)), each.table.name
 
 
-def _all_rows() -> Iterator[Rows[Any]]:
+def _all_rows() -> list[Rows[Any]]:
     modules = [module for name, module in sys.modules.items() if name.startswith("holdfast.")]
-    yield from {id(thing): thing for module in modules for thing in vars(module).values() if isinstance(thing, Rows)}.values()
+    found: list[Rows[Any]] = [thing for module in modules for thing in vars(module).values() if isinstance(thing, Rows)]
+    return list({each.table.name: each for each in found}.values())
 
 
 def _stored_fields(each: Rows[Any]) -> Iterator[str]:
@@ -200,9 +199,10 @@ V1 = (
 SOMEBODYS = ("CREATE TABLE blocks (height INTEGER)", "INSERT INTO blocks VALUES (7)")
 
 
-@pytest.mark.parametrize(
-    ("statements", "named"), [(V1, "Letta V1 database"), (SOMEBODYS, "under the same names: blocks")], ids=["v1", "other"]
-)
+OTHERS = [(V1, "Letta V1 database"), (SOMEBODYS, "under the same names: blocks")]
+
+
+@pytest.mark.parametrize(("statements", "named"), OTHERS, ids=["v1", "other"])
 def test_tables_of_others_are_not_touched(fresh_server: FreshServer, statements: tuple[str, ...], named: str) -> None:
     server = fresh_server({"HOLDFAST_PG_SCHEMA": "public"}, start=False)
     _fill(server, statements)
@@ -261,10 +261,7 @@ def test_a_destructive_migration_runs_after_a_backup(fleet: Fleet, tmp_path: Pat
 def test_servers_that_start_at_once_on_an_empty_database(fleet: Fleet) -> None:
     database = fleet.new_database()
     servers = [fleet.make("postgres", {}, database=database) for _ in range(3)]
-    for server in servers:
-        server.process.start()
-    for server in servers:
-        until(lambda server=server: _healthy(server), f"{server.url}\n{server.process.tail()}", seconds=30)
+    _start_at_once(servers)
     agent = _agent(servers[0])
     assert [server.client.agents.retrieve(agent).name for server in servers] == ["kept"] * len(servers)
     assert len(servers[0].http.get("/v1/admin/orgs/").json()) == 1
@@ -276,10 +273,8 @@ def test_servers_that_migrate_at_once(fleet: Fleet, tmp_path: Path) -> None:
     first.stop()
     code = next_version(tmp_path / "next", ADDITIVE)
     servers = [fleet.make("postgres", {"PYTHONPATH": str(code)}, database=first.env["LETTA_PG_URI"]) for _ in range(2)]
+    _start_at_once(servers)
     for server in servers:
-        server.process.start()
-    for server in servers:
-        until(lambda server=server: _healthy(server), f"{server.url}\n{server.process.tail()}", seconds=30)
         assert [agent.name for agent in server.client.agents.list()] == ["kept"]
 
 
@@ -320,5 +315,6 @@ def _bytes(server: Server) -> bytes:
     return file.read_bytes() if file.exists() else b""
 
 
-def _healthy(server: Server) -> bool:
-    return server._healthy()
+def _start_at_once(servers: list[Server]) -> None:
+    with ThreadPoolExecutor(len(servers)) as starters:
+        list(starters.map(Server.start, servers))

@@ -14,6 +14,11 @@ NAMING = frozenset(
 )
 """Fields of llm_config that say which model is meant; the model card says them better."""
 
+TWINS = {"max_output_tokens": "max_tokens"} | {
+    name: name for name in ("temperature", "parallel_tool_calls", "verbosity", "effort", "strict", "response_format")
+}
+"""What model_settings and llm_config both say: the name in the one, and in the other."""
+
 LIGHT_MODELS = {
     "anthropic": "anthropic/claude-haiku-4-5",
     "openai": "openai/gpt-5-mini",
@@ -60,9 +65,11 @@ def columns(models: Models, choices: Choices, before: Agent | None = None) -> di
     _check_reasoning(llm)
     if before is None or llm != before.llm:
         values["llm"] = llm
+    settings = dict((before and before.model_settings) or {})
     if choices.model_settings is not None:
-        sent = choices.model_settings.model_dump(exclude_unset=True, exclude_none=True)
-        values["model_settings"] = {**((before and before.model_settings) or {}), **sent}
+        settings |= choices.model_settings.model_dump(exclude_unset=True, exclude_none=True)
+    if settings:
+        values["model_settings"] = _agreeing(settings, llm)
     if choices.response_format is not None:
         values["response_format"] = choices.response_format.model_dump()
     values |= _embedding(models, choices)
@@ -104,13 +111,20 @@ def _chosen(config: LLMConfig | None) -> dict[str, Any]:
 
 def _from_settings(sent: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a provider in the words of llm_config."""
-    same = ("temperature", "parallel_tool_calls", "verbosity", "effort", "strict", "response_format")
-    found = {name: sent[name] for name in same if name in sent}
-    if "max_output_tokens" in sent:
-        found["max_tokens"] = sent["max_output_tokens"]
+    found = {twin: sent[name] for name, twin in TWINS.items() if name in sent}
     if "reasoning" in sent:
         found |= sent["reasoning"]
     return found
+
+
+def _agreeing(settings: dict[str, Any], llm: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, with what llm_config says as well being the same in both."""
+    differing = {name for name, twin in TWINS.items() if name in settings and twin not in llm}
+    kept = {name: value for name, value in settings.items() if name not in differing}
+    kept |= {name: llm[twin] for name, twin in TWINS.items() if name in kept}
+    if "reasoning" in kept:
+        kept["reasoning"] = {name: llm.get(name, value) for name, value in kept["reasoning"].items()}
+    return kept
 
 
 def _set(**values: Any) -> dict[str, Any]:

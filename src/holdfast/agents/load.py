@@ -21,6 +21,9 @@ ALL = frozenset(("blocks", "tools", "identities", "secrets", "tags", "sources", 
 """The relations of an agent, by the names that `include=agent.…` uses."""
 
 
+LINKED = {"tools", "identities", "secrets"}
+
+
 @dataclass(slots=True)
 class Loaded:
     """One agent and those of its relations that were asked for."""
@@ -48,23 +51,35 @@ def load(tx: Tx, who: Who, agents: Sequence[Agent], relations: Collection[str] =
         return []
     ids = [agent.id for agent in agents]
     windows = messages.window_ids(tx, who, ids)
-    found = [Loaded(agent, windows.get(agent.id, []), relations) for agent in agents]
+    links = store.links(tx, who, ids) if LINKED & set(relations) else store.Links()
     held = blocks.of_agents(tx, who, ids) if "blocks" in relations else {}
-    usable = tools.of_agents(tx, who, ids) if "tools" in relations else {}
-    people = identities.of_agents(tx, who, ids) if "identities" in relations else {}
-    known = store.secrets_of(tx, who, ids) if "secrets" in relations else {}
-    for each in found:
-        id = each.agent.id
-        each.blocks, each.tools = held.get(id, []), usable.get(id, [])
-        each.identities, each.secrets = people.get(id, []), known.get(id, [])
+    usable = tools.rows.many(tx, who, links.tools) if "tools" in relations else {}
+    people = identities.of_agents(tx, who, ids) if links.identities and "identities" in relations else {}
+    known = store.secrets_of(tx, who, ids) if links.secrets and "secrets" in relations else {}
+    found = [
+        Loaded(
+            agent=agent,
+            message_ids=windows[agent.id].ids if agent.id in windows else [],
+            relations=relations,
+            blocks=held.get(agent.id, []),
+            tools=[usable[id] for id in links.of_agent.get(agent.id, ()) if id in usable],
+            identities=people.get(agent.id, []),
+            secrets=known.get(agent.id, []),
+        )
+        for agent in agents
+    ]
     if "pending_approval" in relations:
-        _load_pending(tx, who, found)
+        _load_pending(tx, who, [each for each in found if _may_wait(windows.get(each.agent.id))])
     return found
+
+
+def _may_wait(window: messages.Window | None) -> bool:
+    return window is not None and window.newest == "approval"
 
 
 def _load_pending(tx: Tx, who: Who, found: Sequence[Loaded]) -> None:
     """An agent waits for an approval while the newest message of its own thread asks for one."""
-    newest = {each.message_ids[-1]: each for each in found if each.message_ids}
+    newest = {each.message_ids[-1]: each for each in found}
     for id, message in messages.many(tx, who, newest).items():
-        if message.role == "approval" and message.calls:
+        if message.calls:
             newest[id].pending = message

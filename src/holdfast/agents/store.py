@@ -1,7 +1,7 @@
 """The tables of agents and their secrets; what a list can ask for."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
 from holdfast.messages import store as messages
 from holdfast.messages import threads
+from holdfast.messages.threads import Thread
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.steps import store as steps
@@ -44,7 +45,28 @@ _SECRETS = (
     .order_by(secrets.c.created_at, secrets.c.key)
 )
 
+
+def _linked(kind: str, table: sa.Table, other: str, position: sa.ColumnElement[int]) -> sa.Select[str, Any, Any, int]:
+    t = table.c
+    mine = t.organization_id == sa.bindparam("org"), t.agent_id.in_(sa.bindparam("agents", expanding=True))
+    return sa.select(sa.literal(kind), t.agent_id, t[other], position.label("position")).where(*mine)
+
+
+_HANGING = sa.union_all(
+    _linked("tool", tools.agents_tools, "tool_id", tools.agents_tools.c.position),
+    _linked("identity", identities.agents_identities, "identity_id", sa.literal(0)),
+    _linked("secret", secrets.table, "id", sa.literal(0)),
+).subquery()
+_KIND, _AGENT, _OTHER, _POSITION = _HANGING.c
+_LINKS = sa.select(_KIND, _AGENT, _OTHER).order_by(_AGENT, _POSITION, _OTHER)
 _NOTE_RUN = rows.table.update().where(c.organization_id == sa.bindparam("the_org"), c.id == sa.bindparam("the_id"))
+
+_OWN_THREAD = sa.and_(threads.rows.c.organization_id == c.organization_id, threads.rows.c.id == c.id)
+_WITH_THREAD = (
+    sa.select(threads.rows.table, rows.table)
+    .join(rows.table, _OWN_THREAD)
+    .where(c.organization_id == sa.bindparam("org"), c.id == sa.bindparam("key"))
+)
 
 SORTS = {"created_at": c.created_at, "updated_at": c.updated_at, "last_run_completion": c.last_run_completion}
 
@@ -72,6 +94,15 @@ def get(tx: Tx, who: Who, id: str) -> Agent:
     return rows.get(tx, who, id)
 
 
+def with_own_thread(tx: Tx, who: Who, id: str) -> tuple[Thread, Agent]:
+    """An agent and its own thread, in one look."""
+    row = tx.execute(_WITH_THREAD, {"org": who.organization_id, "key": id}).one_or_none()
+    if row is None:
+        raise rows.missing(id)
+    width = len(threads.rows.table.columns)
+    return threads.rows.load(row[:width]), rows.load(row, skip=width)
+
+
 def page(tx: Tx, who: Who, page: Page, wanted: Filter) -> list[Agent]:
     sort = SORTS.get(page.order_by)
     if sort is None:
@@ -84,8 +115,11 @@ def count(tx: Tx, who: Who, wanted: Filter) -> int:
 
 
 def delete(tx: Tx, who: Who, id: str) -> None:
-    """Remove an agent with its threads, messages, runs and secrets; blocks, tools and archives stay."""
+    """Remove an agent with its threads, messages, runs and secrets; shared blocks, tools and archives stay."""
     rows.delete(tx, who, id)
+    isolated = [block_id for thread in threads.of_agent(tx, who, id) for block_id in thread.isolated_block_ids]
+    for block_id in blocks.rows.many(tx, who, isolated):
+        blocks.delete(tx, who, block_id)
     for part in (messages, threads, runs, steps):
         part.delete_of_agent(tx, who, id)
     for part in (blocks, tools, identities):
@@ -101,6 +135,30 @@ def note_run(tx: Tx, who: Who, run: Run) -> None:
         "last_stop_reason": run.stop_reason,
     }
     tx.execute(_NOTE_RUN, values | {"the_org": who.organization_id, "the_id": run.agent_id})
+
+
+@dataclass(slots=True)
+class Links:
+    """What hangs on some agents: the tools of each, and whether there is anything of the rarer kinds."""
+
+    of_agent: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    tools: set[str] = field(default_factory=set[str])
+    identities: bool = False
+    secrets: bool = False
+
+
+def links(tx: Tx, who: Who, agent_ids: Iterable[str]) -> Links:
+    """The links of many agents in one statement, so that nobody looks for what is not there."""
+    found = Links()
+    rows_found = tx.execute(_LINKS, {"org": who.organization_id, "agents": list(agent_ids)}).all()
+    pairs: list[tuple[str, str, str]] = [(row[0], row[1], row[2]) for row in rows_found]
+    for kind, agent_id, other in pairs:
+        if kind == "tool":
+            found.of_agent.setdefault(agent_id, []).append(other)
+            found.tools.add(other)
+        found.identities = found.identities or kind == "identity"
+        found.secrets = found.secrets or kind == "secret"
+    return found
 
 
 def set_secrets(tx: Tx, who: Who, agent_id: str, values: Mapping[str, str | None]) -> list[AgentSecret]:

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from holdfast.agents import store as agents
+from holdfast.agents.model import Agent
 from holdfast.agents.threads import open_thread
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
@@ -39,6 +40,12 @@ def resolve(tx: Tx, who: Who, conversation_id: str, agent_id: str | None = None)
     if agent_id is None:
         raise BadRequest("The conversation `default` is an agent's own thread; say whose with agent_id=agent-….")
     return threads.get(tx, who, agents.get(tx, who, agent_id).id)
+
+
+def with_agent(tx: Tx, who: Who, conversation_id: str, agent_id: str | None = None) -> tuple[Thread, Agent]:
+    """The thread that a path names, and whose it is."""
+    thread = resolve(tx, who, conversation_id, agent_id)
+    return thread, agents.get(tx, who, thread.agent_id)
 
 
 def create(tx: Tx, who: Who, agent_id: str, new: NewConversation, models: Models) -> Conversation:
@@ -78,7 +85,7 @@ def copies(tx: Tx, who: Who, originals: Sequence[Block]) -> list[str]:
 
 def shown(tx: Tx, who: Who, found: Sequence[Thread]) -> list[Conversation]:
     windows = messages.window_ids(tx, who, (thread.id for thread in found))
-    return [conversation(thread, windows[thread.id]) for thread in found]
+    return [conversation(thread, windows[thread.id].ids) for thread in found]
 
 
 def get(tx: Tx, who: Who, conversation_id: str, agent_id: str | None = None) -> Conversation:

@@ -160,11 +160,12 @@ def _seconds(text: str | None) -> float | None:
 class _EventData:
     """Finds the data of events in a body that arrives in pieces; a body that is no event stream is one item."""
 
-    __slots__ = ("_pending", "_plain", "done")
+    __slots__ = ("_found", "_pending", "_plain", "done")
 
     def __init__(self) -> None:
         self._pending = b""
         self._plain: bool | None = None
+        self._found = False
         self.done = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -176,15 +177,17 @@ class _EventData:
             return []
         *lines, self._pending = pending.split(b"\n")
         found = [line[5:].strip() for line in lines if line.startswith(b"data:")]
+        self._found = self._found or bool(found)
         self.done = DONE in found
         return found
 
     def rest(self) -> list[bytes]:
-        """What stood after the last line break."""
+        """What stood after the last line break; of a body that is neither events nor JSON, so that it is refused."""
         rest = self._pending.strip()
         if rest.startswith(b"data:"):
             return [rest[5:].strip()]
-        return [rest] if rest and self._plain else []
+        is_odd = not self._found and not rest.startswith((b":", b"event:", b"id:", b"retry:"))
+        return [rest] if rest and (self._plain or is_odd) else []
 
 
 async def _events(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:

@@ -207,7 +207,7 @@ def usage(sent: Any) -> Usage:
 
 def _count(body: Any, name: str) -> int | None:
     value: Any = cast(Json, body).get(name) if isinstance(body, dict) else None
-    return int(value) if isinstance(value, int | float) else None
+    return int(value) if isinstance(value, int | float) and 0 <= value < 2**31 else None
 
 
 def _parts(content: Any) -> list[Delta]:

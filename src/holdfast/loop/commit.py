@@ -163,6 +163,6 @@ def _end_run(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = N
     run.status, run.stop_reason, run.completed_at = status_of(reason), reason, now()
     run.num_steps, run.total_duration_ns, run.ttft_ns = turn.spent.steps, turn.elapsed_ns, turn.first_token_ns
     if failed is not None:
-        run.metadata = {**run.metadata, "error": dict(failed.body())}
+        run.metadata = {**run.metadata, "error": failed.account()}
     runs.end(tx, run)
     agents.note_run(tx, turn.who, run)

@@ -72,13 +72,13 @@ class Plan:
     """How long the summary may be."""
 
 
-def is_due(turn: Turn, call: Call, answer: Answer) -> bool:
-    """Has this step filled the window, and would it help to shorten it?"""
+def is_due(turn: Turn, answer: Answer) -> bool:
+    """Has this step filled the window, and would it help to shorten it? What a model only thought does not stay."""
     used = answer.usage.total_tokens or int(turn.estimated * turn.scale)
     if turn.is_cancelled or used <= FULL * turn.context_window:
         return False
-    fixed = size.of_fixed(call) + sum(size.of_message(m) for m in turn.window[1:] if m.id == turn.thread.summary_id)
-    return used - fixed * turn.scale >= WORTH * turn.context_window
+    can_go = [message for message in [*turn.window[1:], *turn.inputs] if message.id != turn.thread.summary_id]
+    return size.of_messages(can_go) * turn.scale >= WORTH * turn.context_window
 
 
 def learn(turn: Turn, answer: Answer) -> None:
@@ -104,6 +104,7 @@ async def before_step(db: Database, turn: Turn, call: Call) -> Compacted | None:
 
 async def after_overflow(db: Database, turn: Turn, call: Call, attempt: int) -> Compacted | None:
     """Shorten a thread that its provider called too long; the last attempt keeps as little as possible."""
+    turn.estimated = size.of_call(call)
     _refuse_long_prompt(turn, call)
     if attempt >= RETRIES:
         return None
@@ -209,13 +210,13 @@ async def _put(db: Database, turn: Turn, order: Order, plan: Plan, text: str) ->
     if stored is None:
         return None
     turn.thread, turn.window = stored
-    turn.sent = 1
+    turn.sent, turn.estimated = 1, size.of_call(context.build(turn))
     return Compacted(
         summary,
         {
             "trigger": order.trigger,
             "context_tokens_before": order.tokens or used,
-            "context_tokens_after": int(size.of_call(context.build(turn)) * turn.scale),
+            "context_tokens_after": int(turn.estimated * turn.scale),
             "context_window": turn.context_window,
             "messages_count_before": count,
             "messages_count_after": len(turn.window),

@@ -144,6 +144,8 @@ def _message(turn: Turn, role: Role, text: str) -> Message:
 async def _said(task: Task, writer: Writer, call: Call) -> str:
     """The model's text; it is not listened to any longer than the summary may be."""
     turn, said, longest = task.turn, list[str](), task.tokens * CHARACTERS_PER_TOKEN
+    if turn.is_cancelled:
+        return ""
     turn.asking = asyncio.current_task()
     stream = writer.provider.stream(call)
     try:

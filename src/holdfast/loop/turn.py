@@ -56,6 +56,8 @@ class _Exchange:
     call: Call
     message_id: str = field(default_factory=lambda: new_id("message"))
     answer: Answer = field(default_factory=Answer)
+    overflow: ContextOverflow | None = None
+    """The provider found the call too long."""
 
 
 async def _step(db: Database, turn: Turn, *, is_last: bool) -> AsyncGenerator[Event]:
@@ -72,7 +74,7 @@ async def _step(db: Database, turn: Turn, *, is_last: bool) -> AsyncGenerator[Ev
     step.llm_request_ns = time.time_ns() - (step.llm_request_start_ns or 0)
     turn.spent.add(answer.usage)
     spoken = _spoken(turn, step, exchange.message_id, answer)
-    is_full = compact.is_due(turn, exchange.call, answer)
+    is_full = compact.is_due(turn, answer)
     calls = _calls_to_make(turn, answer)
     work = commit.Work(turn, step, exchange.call, answer, spoken, calls, is_last, goes_on=is_full)
     done = await db.write(commit.step, work)
@@ -95,16 +97,25 @@ async def _answered(db: Database, turn: Turn, exchange: _Exchange) -> AsyncGener
         if shortened is not None:
             yield shortened
             exchange.call = context.build(turn)
-        try:
-            async with aclosing(_ask(turn, exchange.call, exchange.answer)) as deltas:
-                async for delta in deltas:
-                    yield Said(exchange.message_id, exchange.step.id, delta)
-            compact.learn(turn, exchange.answer)
-            return
-        except ContextOverflow:
-            shortened = await compact.after_overflow(db, turn, exchange.call, attempt)
-            if shortened is None:
-                raise
+        async with aclosing(_said(turn, exchange)) as events:
+            async for event in events:
+                yield event
+        if exchange.overflow is None:
+            break
+        shortened = await compact.after_overflow(db, turn, exchange.call, attempt)
+        if shortened is None and not turn.is_cancelled:
+            raise exchange.overflow
+    compact.learn(turn, exchange.answer)
+
+
+async def _said(turn: Turn, exchange: _Exchange) -> AsyncGenerator[Event]:
+    exchange.overflow = None
+    try:
+        async with aclosing(_ask(turn, exchange.call, exchange.answer)) as deltas:
+            async for delta in deltas:
+                yield Said(exchange.message_id, exchange.step.id, delta)
+    except ContextOverflow as overflow:
+        exchange.overflow = overflow
 
 
 async def _ask(turn: Turn, call: Call, answer: Answer) -> AsyncGenerator[Delta]:

@@ -29,7 +29,7 @@ c = rows.c
 t = threads.rows.c
 
 _WINDOWS = (
-    sa.select(t.id.label("thread_id"), t.ancestors, t.prompt_id, t.summary_id, t.window_ids, c.id)
+    sa.select(t.id.label("thread_id"), t.ancestors, t.prompt_id, t.summary_id, t.window_ids, c.id, c.role)
     .outerjoin(
         rows.table,
         sa.and_(
@@ -121,17 +121,28 @@ def _since(thread: Thread) -> Where:
     return sa.and_(in_thread(thread), c.sequence >= thread.window_start, c.role != "summary")
 
 
-def window_ids(tx: Tx, who: Who, thread_ids: Iterable[str]) -> dict[str, list[str]]:
+@dataclass(slots=True)
+class Window:
+    """The ids of what the model sees of a thread, and what its newest message is."""
+
+    ids: list[str]
+    newest: Role | None = None
+
+
+def window_ids(tx: Tx, who: Who, thread_ids: Iterable[str]) -> dict[str, Window]:
     """The ids of `window`, for many threads in one statement; forked threads are looked at one by one."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, Window] = {}
     for row in tx.execute(_WINDOWS, {"org": who.organization_id, "threads": list(thread_ids)}):
         if row.ancestors:
-            found.setdefault(row.thread_id, _forked_ids(tx, who, row.thread_id))
+            found.setdefault(row.thread_id, Window(_forked_ids(tx, who, row.thread_id)))
             continue
         if row.thread_id not in found:
-            found[row.thread_id] = _heads(row.prompt_id, row.summary_id, row.window_ids)
-        found[row.thread_id].append(row.id)
-    return {thread_id: list(dict.fromkeys(filter(None, ids))) for thread_id, ids in found.items()}
+            found[row.thread_id] = Window(_heads(row.prompt_id, row.summary_id, row.window_ids))
+        found[row.thread_id].ids.append(row.id)
+        found[row.thread_id].newest = row.role
+    for window in found.values():
+        window.ids = list(dict.fromkeys(filter(None, window.ids)))
+    return found
 
 
 def _forked_ids(tx: Tx, who: Who, thread_id: str) -> list[str]:

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from holdfast.auth.model import Who
-from holdfast.errors import NotFound
 from holdfast.kit.entity import Entity, Shape
 from holdfast.store.table import Rows, Tx
 
@@ -75,14 +74,6 @@ def get(tx: Tx, who: Who, id: str) -> Thread:
     thread = rows.get(tx, who, id)
     if thread.deleted_at is not None:
         raise rows.missing(id)
-    return thread
-
-
-def own(tx: Tx, who: Who, agent_id: str) -> Thread:
-    """The thread of an agent itself."""
-    thread = rows.find(tx, who, agent_id)
-    if thread is None:
-        raise NotFound(f"No agent with id {agent_id}.")
     return thread
 
 

@@ -11,7 +11,7 @@ from holdfast.auth.model import Who
 from holdfast.errors import AppError, BadRequest, Busy
 from holdfast.kit.reply import reply
 from holdfast.repeats import store
-from holdfast.repeats.model import Answer
+from holdfast.repeats.model import KeptAnswer
 from holdfast.store.database import Database
 
 HEADER = b"idempotency-key"
@@ -59,7 +59,7 @@ class Repeats:
             renewing.cancel()
             await self._settle(who, asked, listener)
 
-    async def _first(self, who: Who, asked: Answer) -> Answer:
+    async def _first(self, who: Who, asked: KeptAnswer) -> KeptAnswer:
         """The answer that was given under this key, waited for while it is being made; `asked` if there is none."""
         until = time.monotonic() + LONGEST_WAIT_S
         while True:
@@ -76,7 +76,7 @@ class Repeats:
             with suppress(AppError):  # the next one may succeed before the claim lapses
                 await self.db.write(store.hold, who, id)
 
-    async def _settle(self, who: Who, asked: Answer, heard: "_Listener") -> None:
+    async def _settle(self, who: Who, asked: KeptAnswer, heard: "_Listener") -> None:
         """What created something is kept; an error is not, so that a repeat may do better."""
         if not heard.is_whole or heard.status >= 400:
             await self.db.write(store.drop, who, asked.id)
@@ -142,7 +142,7 @@ async def _whole(receive: Receive) -> bytes:
             return bytes(body)
 
 
-async def _replay(found: Answer, send: Send) -> None:
+async def _replay(found: KeptAnswer, send: Send) -> None:
     body = found.body.encode()
     headers = [
         (b"content-type", found.media_type.encode("latin-1")),

@@ -6,7 +6,7 @@ from typing import Annotated
 from holdfast.kit.entity import Encrypted, Entity
 
 
-class Answer(Entity):
+class KeptAnswer(Entity):
     """One key of an organization at one path. Without a status the first request is still being answered."""
 
     key: str

@@ -9,7 +9,7 @@ from holdfast.auth.model import Who
 from holdfast.errors import Invalid
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
-from holdfast.repeats.model import Answer
+from holdfast.repeats.model import KeptAnswer
 from holdfast.store.table import Rows, Tx, clock
 
 KEPT_FOR = timedelta(hours=24)
@@ -18,14 +18,14 @@ HELD_FOR = timedelta(seconds=15)
 
 rows = Rows(
     "answers",
-    Answer,
+    KeptAnswer,
     sa.Index("answers_by_key", "organization_id", "key", "path", unique=True),
     sa.Index("answers_by_expiry", "organization_id", "expires_at"),
 )
 c = rows.c
 
 
-def claim(tx: Tx, who: Who, asked: Answer) -> Answer:
+def claim(tx: Tx, who: Who, asked: KeptAnswer) -> KeptAnswer:
     """The answer under the key of a request: `asked` itself when it is the first, which is then held."""
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.expires_at < clock(tx)))
     same = c.key == asked.key, c.path == asked.path
@@ -52,7 +52,7 @@ def hold(tx: Tx, who: Who, id: str) -> None:
     tx.execute(rows.table.update().where(mine).values(expires_at=clock(tx, HELD_FOR)))
 
 
-def fill(tx: Tx, who: Who, answer: Answer) -> None:
+def fill(tx: Tx, who: Who, answer: KeptAnswer) -> None:
     """Keep the answer for repeats."""
     mine = sa.and_(c.organization_id == who.organization_id, c.id == answer.id)
     given = {"status": answer.status, "media_type": answer.media_type, "body": answer.body}
@@ -64,8 +64,8 @@ def drop(tx: Tx, who: Who, id: str) -> None:
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.id == id))
 
 
-def asked(who: Who, key: str, path: str, digest: str) -> Answer:
-    return Answer(
+def asked(who: Who, key: str, path: str, digest: str) -> KeptAnswer:
+    return KeptAnswer(
         id=new_id("answer"),
         organization_id=who.organization_id,
         created_by_id=who.user_id,

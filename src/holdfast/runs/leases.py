@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from holdfast.errors import Conflict
+from holdfast.errors import Busy
 from holdfast.kit.clock import now
 from holdfast.messages import threads
 from holdfast.messages.threads import Thread
@@ -64,6 +64,7 @@ def release(tx: Tx, thread: Thread, *, spoken: datetime | None = None) -> None:
 def _hold(tx: Tx, change: sa.Update, thread: Thread, values: dict[str, datetime | None]) -> None:
     key = {"org": thread.organization_id, "thread": thread.id, "held": thread.fence}
     if tx.execute(change, {**values, **key}).rowcount == 0:
-        raise Conflict(
-            f"{thread.lease_run_id} lost its thread to another server and was not stored; send the message again."
+        raise Busy(
+            f"{thread.lease_run_id} lost its thread, which was deleted or taken over by another server; "
+            "what it did last was not stored. Send the message again."
         )

@@ -23,6 +23,7 @@ processes = sa.Table(
 )
 c = processes.c
 
+ENDING = ("status", "stop_reason", "completed_at", "updated_at", "metadata")
 INTERRUPTED = {
     "error": {"type": "interrupted", "message": "The server stopped while it worked on this run.", "detail": ""}
 }
@@ -59,10 +60,10 @@ def bury(tx: Tx) -> None:
     t, r = threads.rows, runs.rows
     orphaned = sa.and_(r.c.status.in_(runs.ACTIVE), sa.or_(r.c.owner.is_(None), r.c.owner.not_in(alive)))
     moment = now()
-    tx.execute(
-        r.table.update()
-        .where(orphaned)
-        .values(status="failed", stop_reason="error", completed_at=moment, updated_at=moment, metadata=INTERRUPTED)
-    )
+    for run in list(map(r.load, tx.execute(sa.select(r.table).where(orphaned).with_for_update()))):
+        run.status, run.stop_reason, run.completed_at, run.updated_at = "failed", "error", moment, moment
+        run.metadata = {**run.metadata, **INTERRUPTED}
+        ended = {name: getattr(run, name) for name in ENDING}
+        tx.execute(r.table.update().where(r.c.organization_id == run.organization_id, r.c.id == run.id).values(**ended))
     free = sa.and_(t.c.lease_owner.is_not(None), t.c.lease_owner.not_in(alive))
     tx.execute(t.table.update().where(free).values(lease_owner=None, lease_run_id=None))

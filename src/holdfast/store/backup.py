@@ -16,6 +16,7 @@ from holdfast.errors import AppError, BadRequest
 from holdfast.kit.clock import now
 from holdfast.store import portable, schema
 from holdfast.store.portable import Digest, Outline
+from holdfast.store.postgres import schema_of
 from holdfast.store.table import metadata
 
 FORMAT = 1
@@ -119,7 +120,7 @@ def member(table: str) -> str:
 
 def outlines(tx: sa.Connection) -> list[Outline]:
     """Our tables as they are in the database: the known ones, and those that a past version made."""
-    place = place_of(tx)
+    place = schema_of(tx)
     inspector = sa.inspect(tx)
     return [
         portable.outline_of(tx, name, place)
@@ -132,18 +133,12 @@ def _is_ours(inspector: Any, name: str, place: str | None) -> bool:
     return any(column["name"] == "organization_id" for column in inspector.get_columns(name, schema=place))
 
 
-def place_of(tx: sa.Connection) -> str | None:
-    """The schema that holds our tables; None on SQLite."""
-    translated: dict[str | None, str] = tx.get_execution_options().get("schema_translate_map", {})
-    return translated.get(None)
-
-
 def sequences(tx: sa.Connection) -> dict[str, int]:
     """The last number that each sequence has given out."""
     if tx.dialect.name == "sqlite":
         return {row.name: row.value for row in tx.execute(sa.text("SELECT name, value FROM sequences"))}
     names = sa.text("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = :place")
-    found = tx.execute(names, {"place": place_of(tx)})
+    found = tx.execute(names, {"place": schema_of(tx)})
     return {
         name.removesuffix(SEQUENCE): value for name, value in found if value is not None and name.endswith(SEQUENCE)
     }

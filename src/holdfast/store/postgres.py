@@ -12,7 +12,7 @@ from holdfast.store.jsontext import from_json, to_json
 def engine(uri: str, schema: str, pool_size: int) -> sa.Engine:
     url = sa.make_url(uri).set(drivername="postgresql+psycopg")
     query = {name: value for name, value in url.query.items() if name not in _NOT_FOR_DRIVER}
-    return sa.create_engine(
+    made = sa.create_engine(
         url.set(query=query),
         json_serializer=to_json,
         json_deserializer=from_json,
@@ -22,7 +22,25 @@ def engine(uri: str, schema: str, pool_size: int) -> sa.Engine:
         max_overflow=0,
         pool_pre_ping=False,
         pool_recycle=1800,
-    ).execution_options(schema_translate_map={None: schema})
+    )
+    _name_schema(made.dialect, schema)
+    return made
+
+
+def _name_schema(dialect: Any, schema: str) -> None:
+    """Write our schema before every table: a pooler keeps no search path, and translating costs at each execution."""
+
+    def place(thing: Any) -> str | None:
+        named: str | None = thing.schema
+        return schema if named is None and isinstance(thing, sa.Table | sa.Sequence) else named
+
+    dialect.holdfast_schema = schema
+    dialect.identifier_preparer.schema_for_object = place
+
+
+def schema_of(tx: sa.Connection) -> str | None:
+    """The schema that holds our tables; None on SQLite."""
+    return getattr(tx.dialect, "holdfast_schema", None)
 
 
 _NOT_FOR_DRIVER = {"pgbouncer", "schema", "connection_limit", "pool_timeout", "supa"}
@@ -43,9 +61,5 @@ def clock(ahead: timedelta) -> sa.ColumnElement[Any]:
 
 def take_sequence(tx: sa.Connection, name: str, count: int) -> int:
     """Reserve `count` numbers; the last one. Taken late in the transaction, so that gaps and reordering stay rare."""
-    taken = sa.func.nextval(sa.literal(f"{_schema(tx)}.{name}_sequence"))
+    taken = sa.func.nextval(sa.literal(f"{schema_of(tx)}.{name}_sequence"))
     return tx.execute(sa.select(sa.func.max(taken)).select_from(sa.func.generate_series(1, count))).scalar_one()
-
-
-def _schema(tx: sa.Connection) -> str:
-    return str(tx.get_execution_options()["schema_translate_map"][None])

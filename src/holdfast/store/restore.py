@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql import REGCLASS
 
 from holdfast.errors import AppError, BadRequest, Conflict
 from holdfast.store import portable, schema
-from holdfast.store.backup import FORMAT, MANIFEST, SEQUENCE, Content, Manifest, member, outlines, place_of
+from holdfast.store.backup import FORMAT, MANIFEST, SEQUENCE, Content, Manifest, member, outlines
 from holdfast.store.cipher import MARK, Cipher, EncryptedText
 from holdfast.store.portable import BATCH, Digest, Outline
+from holdfast.store.postgres import schema_of
 from holdfast.store.table import metadata
 
 MADE_BY_START = {"organizations": 1, "users": 1}
@@ -131,7 +132,7 @@ def _set_sequences(tx: sa.Connection, values: dict[str, int]) -> None:
             )
         return
     for name, value in values.items():
-        place = sa.literal(f"{place_of(tx)}.{name}{SEQUENCE}")
+        place = sa.literal(f"{schema_of(tx)}.{name}{SEQUENCE}")
         tx.execute(sa.select(sa.func.setval(sa.cast(place, REGCLASS), value)))
 
 

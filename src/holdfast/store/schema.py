@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from holdfast.errors import AppError
 from holdfast.kit.clock import now
+from holdfast.store.postgres import schema_of
 from holdfast.store.table import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -56,7 +57,7 @@ class Report:
 
 def revision(tx: sa.Connection) -> str | None:
     """The revision of the schema; None when our tables are not there."""
-    if not sa.inspect(tx).has_table(VERSION_TABLE, schema=_schema(tx)):
+    if not sa.inspect(tx).has_table(VERSION_TABLE, schema=schema_of(tx)):
         return None
     return tx.execute(sa.select(_version_table().c.version)).scalar_one_or_none()
 
@@ -106,7 +107,7 @@ def note_backup(tx: sa.Connection) -> None:
 
 def _look(tx: sa.Connection) -> str | None:
     # All names in one statement: between two, another server may have made the tables.
-    there = set(sa.inspect(tx).get_table_names(schema=_schema(tx)))
+    there = set(sa.inspect(tx).get_table_names(schema=schema_of(tx)))
     found = revision(tx) if VERSION_TABLE in there else None
     if found is None:
         _refuse_foreign(tx, there)
@@ -140,7 +141,7 @@ def _refuse_foreign(tx: sa.Connection, there: set[str]) -> None:
 def _make_all(tx: sa.Connection) -> None:
     metadata.create_all(tx, checkfirst=False)
     table = _version_table()
-    table.create(tx)
+    table.create(tx, checkfirst=False)
     tx.execute(table.insert().values(version=HEAD))
 
 
@@ -148,7 +149,7 @@ def _run(tx: sa.Connection, scripts: Sequence[ModuleType]) -> None:
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
 
-    if (place := _schema(tx)) is not None:
+    if (place := schema_of(tx)) is not None:
         # Alembic's ALTER statements do not know the schema of the connection; tables without one are found here.
         path = sa.func.quote_ident(place).op("||")(", ").op("||")(sa.func.current_setting("search_path"))
         tx.execute(sa.select(sa.func.set_config("search_path", path, True)))
@@ -168,7 +169,7 @@ def _refuse_destructive(tx: sa.Connection, scripts: Sequence[Any], destructive_o
 
 
 def _has_recent_backup(tx: sa.Connection) -> bool:
-    if not sa.inspect(tx).has_table(installation.name, schema=_schema(tx)):
+    if not sa.inspect(tx).has_table(installation.name, schema=schema_of(tx)):
         return False
     stamp = sa.select(installation.c.value).where(installation.c.name == "last_backup_at")
     value = tx.execute(stamp).scalar_one_or_none()
@@ -188,13 +189,9 @@ def _lock(tx: sa.Connection) -> None:
         tx.exec_driver_sql("BEGIN IMMEDIATE")
         return
     tx.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-    schema = _schema(tx)
+    schema = schema_of(tx)
     if schema is not None and not sa.inspect(tx).has_schema(schema):
         tx.execute(sa.schema.CreateSchema(schema))
-
-
-def _schema(tx: sa.Connection) -> str | None:
-    return tx.get_execution_options().get("schema_translate_map", {}).get(None)
 
 
 def _version_table() -> sa.Table:

@@ -40,6 +40,13 @@ _LINKS = (
     .order_by(link.agent_id, link.position, link.tool_id)
 )
 
+_OF_AGENT = (
+    sa.select(rows.table)
+    .join(agents_tools, sa.and_(link.organization_id == rows.c.organization_id, link.tool_id == rows.c.id))
+    .where(link.organization_id == sa.bindparam("org"), link.agent_id == sa.bindparam("agent"))
+    .order_by(link.position, link.tool_id)
+)
+
 BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 """When built-in tools were made, for the order of lists: an organization's own tools are always newer."""
 
@@ -139,7 +146,7 @@ def delete(tx: Tx, who: Who, id: str) -> None:
 
 
 def of_agent(tx: Tx, who: Who, agent_id: str) -> list[Tool]:
-    return of_agents(tx, who, [agent_id]).get(agent_id, [])
+    return [rows.load(row) for row in tx.execute(_OF_AGENT, {"org": who.organization_id, "agent": agent_id})]
 
 
 def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Tool]]:

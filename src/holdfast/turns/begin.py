@@ -33,7 +33,7 @@ class Asked:
 
     who: Who
     body: SendMessage
-    find_thread: Callable[[Tx], Thread]
+    find: Callable[[Tx], tuple[Thread, Agent]]
     run_type: str
     queues: bool = True
     """Wait behind other turns of the thread, instead of an error at once."""
@@ -62,8 +62,7 @@ class Chosen:
 
 
 def begin(tx: Tx, asked: Asked, models: Models, owner: str) -> Begun:
-    thread = asked.find_thread(tx)
-    agent = agents.get(tx, asked.who, thread.agent_id)
+    thread, agent = asked.find(tx)
     chosen = _model(models, asked, agent, thread)
     run = _run(asked, agent, thread, owner)
     begun = Begun(run, _inputs(asked, agent, thread, run), None)
@@ -98,8 +97,7 @@ def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, owner: str) -> Tur
 
 def peek(tx: Tx, asked: Asked, models: Models) -> Turn:
     """The turn as it would start now; nothing is taken, nothing is stored."""
-    thread = asked.find_thread(tx)
-    agent = agents.get(tx, asked.who, thread.agent_id)
+    thread, agent = asked.find(tx)
     run = _run(asked, agent, thread, "")
     chosen = _model(models, asked, agent, thread)
     return _assembled(tx, asked, Begun(run, _inputs(asked, agent, thread, run), None), agent, thread, chosen)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Body, Response
 
+from holdfast.agents import store as agents
 from holdfast.agents.asked import Llms
 from holdfast.auth.caller import Caller, Db
 from holdfast.conversations import store as conversations
@@ -13,7 +14,6 @@ from holdfast.kit.ids import AgentId
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.llm.settings import CompactionSettings
-from holdfast.messages import threads
 from holdfast.turns.begin import Asked
 from holdfast.turns.send import Turns
 from holdfast.turns.shapes import CompactionResponse
@@ -40,7 +40,7 @@ async def summarize_messages(
     body: Annotated[SummarizeRequest | None, Body()] = None,
 ) -> Response:
     """Put a summary in the place of older messages of an agent's own thread."""
-    asked = Asked(who, NO_INPUT, lambda tx: threads.get(tx, who, agent_id), "compact", queues=False)
+    asked = Asked(who, NO_INPUT, lambda tx: agents.with_own_thread(tx, who, agent_id), "compact", queues=False)
     return reply(await shorten(db, models, runner.id, Wish(asked, body and body.compaction_settings)))
 
 
@@ -57,7 +57,7 @@ async def compact_conversation(
     """Put a summary in the place of older messages of a conversation."""
     owner = (body and body.agent_id) or agent_id
     asked = Asked(
-        who, NO_INPUT, lambda tx: conversations.resolve(tx, who, conversation_id, owner), "compact", queues=False
+        who, NO_INPUT, lambda tx: conversations.with_agent(tx, who, conversation_id, owner), "compact", queues=False
     )
     wish = Wish(asked, body and body.compaction_settings, may_be_empty=False)
     return reply(await shorten(db, models, runner.id, wish))

@@ -19,7 +19,7 @@ from holdfast.turns.begin import Asked, peek
 
 def reset(tx: Tx, who: Who, agent_id: str) -> Loaded:
     """Put nothing but the prompt before the model; the history stays in recall."""
-    agent, thread = agents.get(tx, who, agent_id), threads.own(tx, who, agent_id)
+    thread, agent = agents.with_own_thread(tx, who, agent_id)
     _refuse_while_busy(thread)
     window = {"window_start": take_sequence(tx, "messages", 1), "window_ids": None, "summary_id": None}
     thread = threads.rows.update(tx, who, thread.id, window)

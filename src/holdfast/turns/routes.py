@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Body, Query, Request, Response
 
+from holdfast.agents import store as agents
 from holdfast.agents import wire as agents_wire
 from holdfast.agents.asked import Llms
 from holdfast.agents.state import AgentState
@@ -16,7 +17,6 @@ from holdfast.kit.ids import AgentId
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.llm.settings import CompactionSettings
-from holdfast.messages import threads
 from holdfast.turns import reset, send
 from holdfast.turns.begin import Asked
 from holdfast.turns.cancel import cancel_of_agent, cancel_of_thread
@@ -62,7 +62,7 @@ async def stream_message(
 
 @router.post("/agents/{agent_id}/messages/preview-raw-payload", dict[str, Any])
 async def preview_request(agent_id: AgentId, body: SendMessage, who: Caller, db: Db, models: Llms) -> Response:
-    asked = Asked(who, body, lambda tx: threads.own(tx, who, agent_id), "preview")
+    asked = Asked(who, body, lambda tx: agents.with_own_thread(tx, who, agent_id), "preview")
     return reply(await db.read(reset.next_request, asked, models))
 
 
@@ -95,7 +95,7 @@ async def send_to_conversation(
 async def preview_conversation_request(
     conversation_id: ConversationId, body: SendConversationMessage, who: Caller, db: Db, models: Llms
 ) -> Response:
-    asked = Asked(who, body, lambda tx: conversations.resolve(tx, who, conversation_id, body.agent_id), "preview")
+    asked = Asked(who, body, lambda tx: conversations.with_agent(tx, who, conversation_id, body.agent_id), "preview")
     return reply(await db.read(reset.next_request, asked, models))
 
 

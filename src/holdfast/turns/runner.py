@@ -27,6 +27,9 @@ LONGEST_WAIT_S = 300.0
 CANCEL_S = 10.0
 """How long a cancelled run may take to reach a safe place before it is only marked."""
 
+ABANDON_AGAIN_S = 1.0
+"""How long until the end of a failed run is recorded again; the database may have no room, or be away."""
+
 KEPT_S = 60.0
 KEPT_RUNS = 256
 """How long, and how many, finished runs are kept for requests that are sent again because their answer was lost."""
@@ -198,13 +201,17 @@ class Runner:
         return None
 
     async def _give_up(self, live: Live, failed: AppError) -> None:
-        """The run could not even be ended properly: record that, and let go of the thread."""
-        try:
-            await self._db.write(runs.abandon, live.asked.who, live.begun.run, {"error": failed.account()})
-        except AppError as worse:
-            log.error("run %s could not be ended: %s", live.run_id, worse.detail)
-        finally:
-            live.end(Ended("error", error=failed))
+        """The run could not even be ended properly: say so, record it as soon as that works, and free the thread."""
+        live.end(Ended("error", error=failed))
+        live.events.close()
+        while True:
+            try:
+                await self._db.write(runs.abandon, live.asked.who, live.begun.run, {"error": failed.account()})
+            except AppError as worse:
+                log.error("run %s could not be ended yet: %s", live.run_id, worse.detail)
+                await asyncio.sleep(ABANDON_AGAIN_S)
+            else:
+                return
 
     def _keep(self, live: Live) -> None:
         """Finished runs stay for a while; what they worked with does not."""
@@ -216,16 +223,19 @@ class Runner:
         asyncio.get_running_loop().call_later(KEPT_S, self._kept.pop, live.run_id, None)
 
     async def _beat(self) -> None:
-        """Stay alive for the others, and notice which of our runs they have ended."""
         while True:
             await asyncio.sleep(processes.BEAT_S)
             try:
                 await self._db.write(processes.beat, self.id)
-                for run_id in await self._db.read(processes.stopped, list(self._live)):
-                    if live := self._live.get(run_id):
-                        live.cancel()
+                await self._notice()
             except Exception:  # the background runner: without a heart all leases of this process would lapse
                 log.exception("the heartbeat failed")
+
+    async def _notice(self) -> None:
+        """Stop those of our runs that another process has ended, because a client asked it to."""
+        for run_id in await self._db.read(processes.stopped, list(self._live)):
+            if live := self._live.get(run_id):
+                live.cancel()
 
 
 def _ticket(live: Live) -> tuple[float, str]:

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 
+from holdfast.agents import store as agents
+from holdfast.agents.model import Agent
 from holdfast.auth.model import Who
 from holdfast.conversations import store as conversations
 from holdfast.errors import Invalid, Unavailable
 from holdfast.kit import sse
 from holdfast.kit.reply import reply
-from holdfast.messages import threads
 from holdfast.messages.threads import Thread
 from holdfast.store.table import Tx
 from holdfast.turns.answer import collect
@@ -38,12 +39,10 @@ Turns = Annotated[Runner, Depends(_taking)]
 
 async def to_agent(runner: Runner, who: Who, agent_id: str, body: SendMessage, request: Request) -> Response:
     """Send to an agent's own thread; turns of one thread queue, first come first served."""
-
-    def own_thread(tx: Tx) -> Thread:
-        return threads.own(tx, who, agent_id)
-
     kind = "send_message_streaming" if body.streaming else "send_message"
-    return await _send(runner, Asked(who, body, own_thread, kind, to=agent_id), request)
+    return await _send(
+        runner, Asked(who, body, lambda tx: agents.with_own_thread(tx, who, agent_id), kind, to=agent_id), request
+    )
 
 
 async def to_conversation(
@@ -51,8 +50,8 @@ async def to_conversation(
 ) -> Response:
     """Send to a conversation; one that is busy says so at once (CONTRACT §3.3)."""
 
-    def thread(tx: Tx) -> Thread:
-        return conversations.resolve(tx, who, conversation_id, body.agent_id)
+    def thread(tx: Tx) -> tuple[Thread, Agent]:
+        return conversations.with_agent(tx, who, conversation_id, body.agent_id)
 
     asked = Asked(who, body, thread, "send_conversation_message", queues=False, to=conversation_id)
     return await _send(runner, asked, request)

@@ -57,7 +57,7 @@ async def shorten(db: Database, models: Models, owner: str, wish: Wish) -> Compa
 
 def _begin(tx: Tx, models: Models, owner: str, wish: Wish) -> Turn | CompactionResponse:
     asked = wish.asked
-    thread = asked.find_thread(tx)
+    thread, _ = asked.find(tx)
     window = messages.window(tx, asked.who, thread)
     if nothing := _nothing_to_do(thread, window, wish):
         return nothing

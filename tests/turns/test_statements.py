@@ -1,0 +1,38 @@
+"""How many statements a plain turn costs (DESIGN §9)."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from holdfast.app import create_app
+from holdfast.config import load
+from tests.fakes.openai_server import OpenAIServer
+from tests.harness.fleet import Engine, Fleet
+from tests.harness.models import environment
+
+BUDGET = 12
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+async def test_a_plain_turn_keeps_to_its_budget(
+    engine: Engine, fleet: Fleet, models: OpenAIServer, tmp_path: Path, stream: bool
+) -> None:
+    where = {"LETTA_PG_URI": fleet.new_database()} if engine == "postgres" else {}
+    settings = load({"HOLDFAST_DATA": str(tmp_path), "HOME": str(tmp_path), **where, **environment(models)}, {})
+    app = create_app(settings)
+    said = list[str]()
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            owner = (await http.post("/v1/agents/", json={})).json()["id"]
+            path = f"/v1/agents/{owner}/messages{'/stream' if stream else ''}"
+            sent = {"messages": [{"role": "user", "content": "REPLY hi"}]}
+            assert (await http.post(path, json=sent)).status_code == 200
+            sa.event.listen(app.state.db.engine, "before_cursor_execute", lambda *a: said.append(a[2]))
+            answer = await http.post(path, json=sent)
+    assert "hi" in answer.text
+    work = [text for text in said if not text.startswith(("BEGIN", "COMMIT")) and "processes" not in text]
+    assert len(work) <= BUDGET, "\n".join(work)
+    assert len(work) > 5, "nothing was counted"
