@@ -28,6 +28,7 @@ from alembic import op
 def upgrade():
     with op.batch_alter_table("agents") as agents:
         agents.add_column(sa.Column("mood", sa.Text(), nullable=True))
+    op.execute("UPDATE agents SET mood = 'calm'")
 """
 
 SLOW = """
@@ -38,7 +39,7 @@ from alembic import op
 def upgrade():
     with op.batch_alter_table("agents") as agents:
         agents.add_column(sa.Column("mood", sa.Text(), nullable=True))
-    op.execute("UPDATE agents SET mood = 'half way'") if op.get_bind().dialect.name == "sqlite" else None
+    op.execute("UPDATE agents SET mood = 'half way'")
     begun = pathlib.Path({begun!r})
     if not begun.exists():
         begun.touch()

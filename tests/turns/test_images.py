@@ -63,9 +63,7 @@ def test_a_data_url_is_decoded(org: Org, models: OpenAIServer) -> None:
 
 
 @pytest.mark.contract("turns.images.url")
-def test_an_image_behind_a_url_is_fetched_and_stored(
-    open_org: Org, models: OpenAIServer, files: FilesServer
-) -> None:
+def test_an_image_behind_a_url_is_fetched_and_stored(open_org: Org, models: OpenAIServer, files: FilesServer) -> None:
     owner = agent(open_org, model=MODEL)
     answer = show(open_org, owner, {"type": "url", "url": f"http://localhost:{files.port}/a.png"})
     assert answer.status_code == 200, answer.text
@@ -133,7 +131,15 @@ def test_what_is_no_usable_url_is_400(org: Org, url: str) -> None:
     assert refused.status_code == 400, refused.text
 
 
-NEVER = ("169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fe80::1", "224.0.0.1", "0.0.0.0", "ff02::1")
+NEVER = (
+    "169.254.169.254",
+    "::ffff:169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "fe80::1",
+    "224.0.0.1",
+    "0.0.0.0",
+    "ff02::1",
+)
 PRIVATE = ("10.0.0.1", "192.168.1.1", "172.16.0.1", "127.0.0.1", "100.64.0.1", "::1", "fd12::1", "2002:7f00:1::")
 
 

@@ -1,4 +1,4 @@
-"""The system message: stable while nothing in it changes, and current when something does (DESIGN law 4, CONTRACT §6.1)."""
+"""The system message: stable while nothing in it changes, current when something does (DESIGN law 4)."""
 
 from typing import Any
 
@@ -74,6 +74,20 @@ def test_a_conversation_sees_its_own_copy(org: Org, models: OpenAIServer) -> Non
     assert "Hates coffee." in prompt(models)
     say(org, f"agents/{owner}", "REPLY hi")
     assert "Hates coffee." not in prompt(models)
+
+
+@pytest.mark.contract("turns.prompt.recompile-conversation")
+def test_the_prompt_of_a_conversation_is_compiled_when_asked(org: Org) -> None:
+    owner = agent(org, **NOTES)
+    talk = org.http.post("/v1/conversations/", params={"agent_id": owner}, json={}).json()["id"]
+    where = f"/v1/conversations/{talk}"
+    before = org.http.get(f"{where}/messages").json()[0]["content"]
+    org.http.patch(path_of(owner), json={"value": "Likes water."})
+    assert "Likes water." in org.http.post(f"{where}/recompile", params={"dry_run": True}).json()
+    assert org.http.get(f"{where}/messages").json()[0]["content"] == before
+    compiled = org.http.post(f"{where}/recompile").json()
+    assert "Likes water." in compiled
+    assert org.http.get(f"{where}/messages").json()[0]["content"] == compiled
 
 
 @pytest.mark.contract("turns.reset")

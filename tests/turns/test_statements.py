@@ -1,10 +1,11 @@
 """How many statements a plain turn costs (DESIGN §9)."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
+from sqlalchemy import event
 
 from holdfast.app import create_app
 from holdfast.config import load
@@ -23,6 +24,10 @@ async def test_a_plain_turn_keeps_to_its_budget(
     settings = load({"HOLDFAST_DATA": str(tmp_path), "HOME": str(tmp_path), **where, **environment(models)}, {})
     app = create_app(settings)
     said = list[str]()
+
+    def note(_connection: Any, _cursor: Any, text: str, *_rest: Any) -> None:
+        said.append(text)
+
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
@@ -30,7 +35,7 @@ async def test_a_plain_turn_keeps_to_its_budget(
             path = f"/v1/agents/{owner}/messages{'/stream' if stream else ''}"
             sent = {"messages": [{"role": "user", "content": "REPLY hi"}]}
             assert (await http.post(path, json=sent)).status_code == 200
-            sa.event.listen(app.state.db.engine, "before_cursor_execute", lambda *a: said.append(a[2]))
+            event.listen(app.state.db.engine, "before_cursor_execute", note)
             answer = await http.post(path, json=sent)
     assert "hi" in answer.text
     work = [text for text in said if not text.startswith(("BEGIN", "COMMIT")) and "processes" not in text]

@@ -1,7 +1,7 @@
 """A turn as server-sent events (CONTRACT §3.2)."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -58,14 +58,15 @@ def _lasting(message: Json) -> Json:
 
 def _without_call_ids(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_call_ids(each) for name, each in value.items() if name != "tool_call_id"}
-    return [_without_call_ids(each) for each in value] if isinstance(value, list) else value
+        named = cast(Json, value)
+        return {name: _without_call_ids(each) for name, each in named.items() if name != "tool_call_id"}
+    return list(map(_without_call_ids, cast(list[Any], value))) if isinstance(value, list) else value
 
 
 @pytest.mark.contract("turns.stream.no-pings")
 def test_pings_can_be_left_out(org: Org) -> None:
     found = streamed(org, f"agents/{agent(org)}", "REPLY hi", include_pings=False)
-    assert [event.kind for event in found][0] == "assistant_message"
+    assert found[0].kind == "assistant_message"
 
 
 @pytest.mark.contract("turns.stream.narrowed")
@@ -120,7 +121,7 @@ def test_the_official_client_raises_what_the_stream_reports(org: Org, models: Op
     models.queue(Reply(status=401, error="no such key"))
     with pytest.raises(APIStatusError) as raised:
         list(org.client.agents.messages.create(agent(org), messages=[{"role": "user", "content": "a"}], streaming=True))
-    assert raised.value.body["error_type"] == "llm_authentication"  # pyright: ignore[reportIndexIssue, reportOptionalSubscript, reportCallIssue, reportArgumentType] -- decoded JSON
+    assert cast(Json, raised.value.body)["error_type"] == "llm_authentication"
 
 
 @pytest.mark.contract("turns.stream.keep-alive")

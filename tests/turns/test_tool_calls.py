@@ -28,7 +28,7 @@ def returned(answer: Json) -> list[tuple[str, str]]:
 def chunk(*calls: Json) -> tuple[Json | str, ...]:
     """A stream with these calls as they are."""
     delta = {"role": "assistant", "tool_calls": [{"index": n, "type": "function", **c} for n, c in enumerate(calls)]}
-    ends = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+    ends: Json = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}, ends, "[DONE]"
 
 

@@ -30,7 +30,9 @@ def test_the_document_of_the_api_is_served(server: Server) -> None:
     assert "/v1/agents/" in document["paths"]
 
 
-@pytest.mark.parametrize("path", ["/v1/health/", "/v1/health", "//v1/health", "/latest/health/", "/v1/ready/", "/health"])
+@pytest.mark.parametrize(
+    "path", ["/v1/health/", "/v1/health", "//v1/health", "/latest/health/", "/v1/ready/", "/health"]
+)
 def test_health_is_answered_without_a_redirect(server: Server, path: str) -> None:
     answer = server.http.get(server.url + path, follow_redirects=False)
     assert answer.status_code == 200

@@ -65,9 +65,7 @@ def columns(models: Models, choices: Choices, before: Agent | None = None) -> di
     _check_reasoning(llm)
     if before is None or llm != before.llm:
         values["llm"] = llm
-    settings = dict((before and before.model_settings) or {})
-    if choices.model_settings is not None:
-        settings |= choices.model_settings.model_dump(exclude_unset=True, exclude_none=True)
+    settings = {**((before and before.model_settings) or {}), **_sent_settings(choices)}
     if settings:
         values["model_settings"] = _agreeing(settings, llm)
     if choices.response_format is not None:
@@ -81,18 +79,11 @@ def columns(models: Models, choices: Choices, before: Agent | None = None) -> di
 
 def _overrides(choices: Choices) -> dict[str, Any]:
     """The fields of llm_config that were chosen, from all the places where they can be."""
-    found = _chosen(choices.llm_config)
-    if choices.model_settings is not None:
-        found |= _from_settings(choices.model_settings.model_dump(exclude_unset=True, exclude_none=True))
+    found = _chosen(choices.llm_config) | _from_settings(_sent_settings(choices))
     reasoner = choices.reasoning
     if isinstance(choices, CreateAgent):
-        reasoner = (
-            reasoner
-            if reasoner is not None
-            else choices.enable_reasoner
-            if "enable_reasoner" in choices.model_fields_set
-            else None
-        )
+        if reasoner is None and "enable_reasoner" in choices.model_fields_set:
+            reasoner = choices.enable_reasoner
         found |= _set(max_reasoning_tokens=choices.max_reasoning_tokens)
     return found | _set(
         context_window=choices.context_window_limit,
@@ -100,6 +91,12 @@ def _overrides(choices: Choices) -> dict[str, Any]:
         parallel_tool_calls=choices.parallel_tool_calls,
         enable_reasoner=reasoner,
     )
+
+
+def _sent_settings(choices: Choices) -> dict[str, Any]:
+    """The model settings that the client wrote, without our defaults."""
+    settings = choices.model_settings
+    return {} if settings is None else settings.model_dump(exclude_unset=True, exclude_none=True)
 
 
 def _chosen(config: LLMConfig | None) -> dict[str, Any]:

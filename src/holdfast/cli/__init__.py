@@ -51,7 +51,8 @@ def main() -> None:
         typer.echo("error: PostgreSQL needs its driver: pip install 'holdfast[postgres]'", err=True)
         sys.exit(1)
     except OSError as problem:  # a full disk, a missing right: the file's name says what to do
-        typer.echo(f"error: {problem.strerror or problem}{f': {problem.filename}' if problem.filename else ''}", err=True)
+        place = f": {problem.filename}" if problem.filename else ""
+        typer.echo(f"error: {problem.strerror or problem}{place}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

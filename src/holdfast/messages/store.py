@@ -133,13 +133,14 @@ def window_ids(tx: Tx, who: Who, thread_ids: Iterable[str]) -> dict[str, Window]
     """The ids of `window`, for many threads in one statement; forked threads are looked at one by one."""
     found: dict[str, Window] = {}
     for row in tx.execute(_WINDOWS, {"org": who.organization_id, "threads": list(thread_ids)}):
-        if row.ancestors:
-            found.setdefault(row.thread_id, Window(_forked_ids(tx, who, row.thread_id)))
-            continue
-        if row.thread_id not in found:
-            found[row.thread_id] = Window(_heads(row.prompt_id, row.summary_id, row.window_ids))
-        found[row.thread_id].ids.append(row.id)
-        found[row.thread_id].newest = row.role
+        window = found.get(row.thread_id)
+        if window is None:
+            window = found[row.thread_id] = Window(_heads(row.prompt_id, row.summary_id, row.window_ids))
+            if row.ancestors:
+                window.ids = _forked_ids(tx, who, row.thread_id)
+        if not row.ancestors:
+            window.ids.append(row.id)
+            window.newest = row.role
     for window in found.values():
         window.ids = list(dict.fromkeys(filter(None, window.ids)))
     return found

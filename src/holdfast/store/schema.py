@@ -150,7 +150,7 @@ def _run(tx: sa.Connection, scripts: Sequence[ModuleType]) -> None:
     from alembic.runtime.migration import MigrationContext
 
     if (place := schema_of(tx)) is not None:
-        # Alembic's ALTER statements do not know the schema of the connection; tables without one are found here.
+        # SQL that a migration writes out does not know the schema of the connection; it is found by this path.
         path = sa.func.quote_ident(place).op("||")(", ").op("||")(sa.func.current_setting("search_path"))
         tx.execute(sa.select(sa.func.set_config("search_path", path, True)))
     with Operations.context(MigrationContext.configure(tx)):
