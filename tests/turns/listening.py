@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Queue
@@ -38,7 +38,7 @@ def user(text: str) -> Json:
 
 
 @contextmanager
-def streaming(org: Org, path: str, text: str, **body: Any) -> Iterator[Iterator[Event]]:
+def streaming(org: Org, path: str, text: str, **body: Any) -> Generator[Iterator[Event]]:
     """An open stream, event by event; leaving early is a client that hangs up."""
     sent = {**user(text), "streaming": True, **body}
     with org.http.stream("POST", f"/v1/{path}/messages", json=sent, headers=MODERN) as answer:

@@ -25,6 +25,7 @@ def path_of(owner: str, block: str = "notes") -> str:
 @pytest.mark.contract("turns.prompt.stable")
 def test_twenty_turns_send_the_same_prefix(org: Org, models: OpenAIServer) -> None:
     owner = agent(org, **NOTES)
+    models.queue(Reply("0", delay=1.1))  # a prompt that is compiled anew says another second
     for number in range(20):
         say(org, f"agents/{owner}", f"REPLY {number}")
     assert len({(asked(models, n)[0]["content"], str(models.chats[n].body["tools"])) for n in range(20)}) == 1
