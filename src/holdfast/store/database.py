@@ -20,7 +20,7 @@ from holdfast.store.table import Tx
 P = ParamSpec("P")
 R = TypeVar("R")
 
-READERS = 4
+READERS = 2
 ATTEMPTS = 4
 TRANSIENT = {"40001", "40P01", "55P03"}
 """PostgreSQL: serialization failure, deadlock, lock not available. The unit of work is simply run again."""
