@@ -24,6 +24,7 @@ from holdfast.kit.routes import Dispatch
 from holdfast.llm.catalog import configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
+from holdfast.rehearsal import rehearse
 from holdfast.repeats.middleware import Repeats
 from holdfast.routers import ROUTERS
 from holdfast.store.database import Database
@@ -44,8 +45,9 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
         max_context_window=settings.max_context_window,
     )
     keyring = Keyring(db)
+    dispatch = Dispatch(ROUTERS)
     app = Starlette(
-        routes=[Dispatch(ROUTERS)],
+        routes=[dispatch],
         middleware=_middleware(settings, db, keyring),
         exception_handlers={
             AppError: failures.on_app_error,
@@ -55,6 +57,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
         },
         lifespan=_lifespan,
     )
+    app.state.dispatch = dispatch
     app.state.settings = settings
     app.state.db = db
     app.state.keyring = keyring
@@ -95,11 +98,19 @@ def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Midd
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.runner.start()
-    gc.collect()
-    gc.freeze()  # what is there now stays: a collection need not look at it again
+    settling = asyncio.create_task(_settle(app))
     yield
+    settling.cancel()
+    await asyncio.wait((settling,))
     app.state.draining.set()
     await app.state.runner.drain()
     await app.state.runner.stop()
     await app.state.models.close()
     app.state.db.close()
+
+
+async def _settle(app: Starlette) -> None:
+    """Get ready for everything that is asked for often, after the server has begun to answer."""
+    await rehearse(app.state.dispatch, app.state.db, app.state.models)
+    gc.collect()
+    gc.freeze()  # what is there now stays: a collection need not look at it again

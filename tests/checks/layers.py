@@ -64,9 +64,10 @@ ALLOWED: dict[str, set[str]] = {
     "facades": {*BELOW_LOOP, "recall", "turns"},
     "web": {"errors", "kit"},
     "failures": {*FOUNDATION},
+    "rehearsal": {*SERVER},
     "routers": {*SERVER},
     "openapi": {*SERVER, "failures", "routers"},
-    "app": {*SERVER, "failures", "routers", "openapi"},
+    "app": {*SERVER, "failures", "rehearsal", "routers", "openapi"},
     "cli": {*SERVER, "openapi", "app"},
     "__main__": {"cli"},
 }

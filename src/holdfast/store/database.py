@@ -21,6 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 READERS = 2
+"""Threads that read from SQLite; more of them only wait for each other, because Python runs one at a time."""
 ATTEMPTS = 4
 TRANSIENT = {"40001", "40P01", "55P03"}
 """PostgreSQL: serialization failure, deadlock, lock not available. The unit of work is simply run again."""
