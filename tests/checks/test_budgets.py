@@ -54,7 +54,8 @@ def test_few_functions_are_long() -> None:
 
 def test_files_near_the_limit_are_named() -> None:
     for module in everything():
-        if (lines := len(module.text.splitlines())) > budgets.FILE_SOFT:
+        is_generated = "versions" in module.path.parts
+        if (lines := len(module.text.splitlines())) > budgets.FILE_SOFT and not is_generated:
             warnings.warn(f"{module.path.name} has {lines} lines; better {budgets.FILE_SOFT}", stacklevel=1)
 
 
