@@ -27,6 +27,9 @@ DEMO = "holdfast/demo"
 LAST_WORDS_S = 7
 """How long turns that were cancelled may take to say so to whoever waits for them."""
 TALKATIVE = ("uvicorn.error", "httpx2")
+KEEP_ALIVE_S = 75
+"""How long an idle connection is kept; longer than clients pause between two requests."""
+
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -86,6 +89,7 @@ def _run(settings: Settings, made: Starlette, at: socket.socket) -> None:
         access_log=settings.debug,
         server_header=False,
         timeout_graceful_shutdown=settings.drain_seconds + LAST_WORDS_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     _Server(config, made).run(sockets=[at])
 
