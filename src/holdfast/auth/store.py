@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from holdfast.auth.model import (
     DEFAULT_ORG,
@@ -48,10 +49,14 @@ def add_organization(tx: Tx, new: NewOrganization, id: str | None = None) -> Org
 
 def ensure_defaults(tx: Tx) -> None:
     """The default organization and user of the contract, made once."""
-    if organizations.find(tx, EVERYONE, DEFAULT_ORG) is None:
-        add_organization(tx, NewOrganization(), DEFAULT_ORG)
-    if users.find(tx, EVERYONE, DEFAULT_USER) is None:
-        users.insert(tx, User(name="default_user", id=DEFAULT_USER, organization_id=DEFAULT_ORG))
+    if users.find(tx, EVERYONE, DEFAULT_USER) is not None:
+        return
+    try:
+        with tx.begin_nested():
+            add_organization(tx, NewOrganization(), DEFAULT_ORG)
+            users.insert(tx, User(name="default_user", id=DEFAULT_USER, organization_id=DEFAULT_ORG))
+    except IntegrityError:
+        return  # another server that starts at the same moment was faster, and has committed
 
 
 def of(organization_id: str) -> Who:

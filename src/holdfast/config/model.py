@@ -81,7 +81,10 @@ class Settings:
         ),
     )
     pg_pool_size: int = field(
-        default=8, metadata=env(whole(1, 200), "LETTA_PG_POOL_SIZE", about="Connections to PostgreSQL, at most.")
+        default=8,
+        metadata=env(
+            whole(1, 200), "LETTA_PG_POOL_SIZE", about="Connections to PostgreSQL, at most; half of them only read."
+        ),
     )
     redis_host: str | None = field(
         default=None,

@@ -28,16 +28,19 @@ TRANSIENT = {"40001", "40P01", "55P03"}
 
 
 class Database:
-    """Units of work on one engine."""
+    """Units of work on one database. On PostgreSQL reads have an engine of their own, in autocommit."""
 
-    def __init__(self, engine: sa.Engine, cipher: Cipher, *, threads: int = READERS) -> None:
+    def __init__(
+        self, engine: sa.Engine, cipher: Cipher, *, reading: sa.Engine | None = None, threads: int = READERS
+    ) -> None:
         self.engine = engine
-        engine.dialect.holdfast_cipher = cipher  # pyright: ignore[reportAttributeAccessIssue] -- where EncryptedText finds it
         self.is_sqlite = engine.dialect.name == "sqlite"
-        readers = ThreadPoolExecutor(threads, "holdfast-read")
-        self._readers = readers
-        self._writers = ThreadPoolExecutor(1, "holdfast-write") if self.is_sqlite else readers
-        self._run: _Runner = _SqliteRunner(engine) if self.is_sqlite else _PostgresRunner(engine)
+        self._engines = [engine, *filter(None, [reading])]
+        for each in self._engines:
+            each.dialect.holdfast_cipher = cipher  # pyright: ignore[reportAttributeAccessIssue] -- where EncryptedText finds it
+        self._readers = ThreadPoolExecutor(threads, "holdfast-read")
+        self._writers = ThreadPoolExecutor(1 if self.is_sqlite else threads, "holdfast-write")
+        self._run: _Runner = _SqliteRunner(engine) if reading is None else _PostgresRunner(engine, reading)
 
     async def read(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.get_running_loop().run_in_executor(
@@ -57,7 +60,8 @@ class Database:
         self._readers.shutdown()
         self._writers.shutdown()
         self._run.close()
-        self.engine.dispose()
+        for engine in self._engines:
+            engine.dispose()
 
     def _guarded(self, writing: bool, work: Callable[[Tx], R]) -> R:
         for attempt in range(1, ATTEMPTS + 1):
@@ -104,9 +108,9 @@ class _SqliteRunner:
 class _PostgresRunner:
     """Reads run in autocommit, which saves two round trips; writes are one transaction."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._writing = engine
+    def __init__(self, writing: sa.Engine, reading: sa.Engine) -> None:
+        self._writing = writing
+        self._reading = reading
 
     def __call__(self, writing: bool, work: Callable[[Tx], R]) -> R:
         if writing:

@@ -16,7 +16,7 @@ from holdfast.errors import AppError
 from holdfast.kit.clock import now
 from holdfast.store import postgres, schema, sqlite
 from holdfast.store.cipher import MARK, Cipher, EncryptedText
-from holdfast.store.database import READERS, Database
+from holdfast.store.database import Database
 from holdfast.store.table import metadata
 
 ATTEMPTS_KEPT = 3
@@ -34,7 +34,7 @@ class Opened:
 def engine_of(settings: Settings) -> sa.Engine:
     """The engine that the settings name; nothing is created in it yet."""
     if settings.pg_uri:
-        return postgres.engine(settings.pg_uri, settings.pg_schema, settings.pg_pool_size)
+        return postgres.engine(settings.pg_uri, settings.pg_schema, max(1, settings.pg_pool_size // 2))
     return sqlite.engine(settings.sqlite_path)
 
 
@@ -49,8 +49,11 @@ def open_database(settings: Settings, *, destructive_ok: bool = False) -> Opened
     cipher = Cipher(_encryption_key(settings, engine, sealed))
     if sealed is not None:
         cipher.open(sealed)  # with another key every agent that has secrets would be an error: better not to start
-    threads = READERS if engine.dialect.name == "sqlite" else settings.pg_pool_size
-    return Opened(Database(engine, cipher, threads=threads), report)
+    if not settings.pg_uri:
+        return Opened(Database(engine, cipher), report)
+    half = max(1, settings.pg_pool_size // 2)
+    reading = postgres.engine(settings.pg_uri, settings.pg_schema, half, only_reads=True)
+    return Opened(Database(engine, cipher, reading=reading, threads=half), report)
 
 
 def _snapshot(settings: Settings) -> Callable[[str], Path] | None:

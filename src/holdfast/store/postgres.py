@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from holdfast.store.jsontext import from_json, to_json
 
 
-def engine(uri: str, schema: str, pool_size: int) -> sa.Engine:
+def engine(uri: str, schema: str, pool_size: int, *, only_reads: bool = False) -> sa.Engine:
+    """An engine for units of work. One that only reads is in autocommit and has nothing to undo between two of them."""
     url = sa.make_url(uri).set(drivername="postgresql+psycopg")
     query = {name: value for name, value in url.query.items() if name not in _NOT_FOR_DRIVER}
     made = sa.create_engine(
@@ -22,6 +23,7 @@ def engine(uri: str, schema: str, pool_size: int) -> sa.Engine:
         max_overflow=0,
         pool_pre_ping=False,
         pool_recycle=1800,
+        **(READING if only_reads else {}),
     )
     _name_schema(made.dialect, schema)
     return made
@@ -42,6 +44,8 @@ def schema_of(tx: sa.Connection) -> str | None:
     """The schema that holds our tables; None on SQLite."""
     return getattr(tx.dialect, "holdfast_schema", None)
 
+
+READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
 
 _NOT_FOR_DRIVER = {"pgbouncer", "schema", "connection_limit", "pool_timeout", "supa"}
 """Query parameters that other tools put into PostgreSQL URIs and libpq rejects."""
