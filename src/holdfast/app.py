@@ -98,10 +98,10 @@ def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Midd
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.runner.start()
-    settling = asyncio.create_task(_settle(app))
+    app.state.settling = asyncio.create_task(_settle(app))
     yield
-    settling.cancel()
-    await asyncio.wait((settling,))
+    app.state.settling.cancel()
+    await asyncio.wait((app.state.settling,))
     app.state.draining.set()
     await app.state.runner.drain()
     await app.state.runner.stop()

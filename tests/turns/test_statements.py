@@ -29,13 +29,15 @@ async def test_a_plain_turn_keeps_to_its_budget(
         said.append(text)
 
     async with app.router.lifespan_context(app):
+        await app.state.settling
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             owner = (await http.post("/v1/agents/", json={})).json()["id"]
             path = f"/v1/agents/{owner}/messages{'/stream' if stream else ''}"
             sent = {"messages": [{"role": "user", "content": "REPLY hi"}]}
             assert (await http.post(path, json=sent)).status_code == 200
-            event.listen(app.state.db.engine, "before_cursor_execute", note)
+            for used in app.state.db.engines:
+                event.listen(used, "before_cursor_execute", note)
             answer = await http.post(path, json=sent)
     assert "hi" in answer.text
     work = [text for text in said if not text.startswith(("BEGIN", "COMMIT")) and "processes" not in text]

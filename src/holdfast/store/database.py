@@ -35,8 +35,8 @@ class Database:
     ) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
-        self._engines = [engine, *filter(None, [reading])]
-        for each in self._engines:
+        self.engines = [engine, *filter(None, [reading])]
+        for each in self.engines:
             each.dialect.holdfast_cipher = cipher  # pyright: ignore[reportAttributeAccessIssue] -- where EncryptedText finds it
         self._readers = ThreadPoolExecutor(threads, "holdfast-read")
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else threads, "holdfast-write")
@@ -60,7 +60,7 @@ class Database:
         self._readers.shutdown()
         self._writers.shutdown()
         self._run.close()
-        for engine in self._engines:
+        for engine in self.engines:
             engine.dispose()
 
     def _guarded(self, writing: bool, work: Callable[[Tx], R]) -> R:
