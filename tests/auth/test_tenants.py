@@ -1,6 +1,6 @@
 """Nothing crosses from one organization to another: every operation that is served, tried with another tenant's ids."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -10,6 +10,9 @@ import pytest
 
 from tests.auth.document import WORDS, Operation, Place, Request, kind_of, operations
 from tests.auth.things import KINDS, Tenant, furnished
+from tests.harness.fleet import Fleet
+from tests.harness.pooler import Pooler
+from tests.harness.postgres import Postgres
 from tests.harness.server import Server
 from tests.harness.tenants import new_org
 
@@ -52,6 +55,10 @@ class Neighbours:
 
 @pytest.fixture
 def neighbours(server: Server) -> Neighbours:
+    return _neighbours(server)
+
+
+def _neighbours(server: Server) -> Neighbours:
     served = operations(server.http.get("/openapi.json").json())
     names = {str(operation) for operation in served}
     mine, theirs = (furnished(new_org(server), uuid4().hex, names) for _ in range(2))
@@ -60,6 +67,18 @@ def neighbours(server: Server) -> Neighbours:
 
 @pytest.mark.contract("auth.tenants")
 def test_the_ids_of_another_organization_name_nothing(neighbours: Neighbours) -> None:
+    _nothing_crosses(neighbours)
+
+
+@pytest.mark.contract("auth.tenants")
+def test_nothing_crosses_through_a_pooler_either(
+    fleet: Fleet, postgres: Postgres, pooler: Pooler, model_env: Mapping[str, str]
+) -> None:
+    """Where the next statement may find another session, who is asking must not depend on the session."""
+    _nothing_crosses(_neighbours(fleet.make("postgres", model_env, database=pooler.uri(postgres.create())).start()))
+
+
+def _nothing_crosses(neighbours: Neighbours) -> None:
     unknown = sorted(set(_unknown(neighbours)))
     assert not unknown, f"teach tests/auth/things.py to make one of each: {unknown}"
     before = _everything_of(neighbours.theirs, neighbours.served)
