@@ -67,26 +67,14 @@ class Busy(Conflict):
     retry = False
 
 
-class Gone(AppError):
-    status = 410
-
-
 class TooLarge(AppError):
     status = 413
-
-
-class UnsupportedType(AppError):
-    status = 415
 
 
 class Invalid(AppError):
     """The request is well-formed JSON of the wrong shape."""
 
     status = 422
-
-
-class TooMany(AppError):
-    status = 429
 
 
 class BadGateway(AppError):

@@ -1,25 +1,10 @@
 """What a turn answers with (CONTRACT §3.1, §3.2)."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
-from holdfast.messages.shapes import (
-    ApprovalRequestMessage,
-    ApprovalResponseMessage,
-    AssistantMessage,
-    Common,
-    EventMessage,
-    HiddenReasoningMessage,
-    LettaMessage,
-    ReasoningMessage,
-    SummaryMessage,
-    SystemMessage,
-    ToolCallMessage,
-    ToolReturnMessage,
-    UserMessage,
-)
+from holdfast.messages.shapes import Common, LettaMessage
 from holdfast.runs.model import StopReason
 
 
@@ -91,21 +76,4 @@ class ErrorMessage(TypedDict):
     seq_id: int | None
 
 
-StreamedEvent = Annotated[
-    SystemMessage
-    | UserMessage
-    | AssistantMessage
-    | ReasoningMessage
-    | HiddenReasoningMessage
-    | ToolCallMessage
-    | ToolReturnMessage
-    | ApprovalRequestMessage
-    | ApprovalResponseMessage
-    | SummaryMessage
-    | EventMessage
-    | Ping
-    | ErrorMessage
-    | LettaStopReason
-    | LettaUsageStatistics,
-    Field(discriminator="message_type"),
-]
+StreamedEvent = LettaMessage | Ping | ErrorMessage | LettaStopReason | LettaUsageStatistics
