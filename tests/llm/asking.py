@@ -10,7 +10,7 @@ from holdfast.llm.model import (
     Call,
     Delta,
     Finish,
-    ModelCard,
+    Listed,
     Provider,
     ReasoningDelta,
     TextDelta,
@@ -31,7 +31,7 @@ class NoDemo:
     async def stream(self, call: Call) -> AsyncGenerator[Delta, None]:
         yield TextDelta(call.model)
 
-    async def models(self) -> list[ModelCard]:
+    async def models(self) -> list[Listed]:
         return []
 
     def preview(self, call: Call) -> dict[str, Any]:

@@ -321,5 +321,5 @@ async def test_it_is_deterministic_and_streams_words() -> None:
         "is ",
         "Alex.",
     ]
-    (card,) = await DemoProvider().models()
-    assert card.handle == "holdfast/demo" and DemoProvider().preview(chat.call())["model"] == "demo"
+    (listed,) = await DemoProvider().models()
+    assert listed.name == "demo" and DemoProvider().preview(chat.call())["model"] == "demo"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdfast.llm.model import ModelCard
+from holdfast.llm.model import Listed, ModelCard
 from holdfast.llm.row import Known, Row
 from holdfast.llm.rows import ROWS
 
@@ -79,23 +79,31 @@ def is_chat(model_id: str) -> bool:
     return _NOT_CHAT.search(model_id) is None
 
 
-def card_of(row: Row, place: Configured, name: str, facts: Mapping[str, Any] | None = None) -> ModelCard:
-    """What is known of a model: from the catalog, else from the provider's own list, else guessed from its name."""
+def card_of(row: Row, place: Configured, name: str, listed: Listed | None = None) -> ModelCard:
+    """What is known of a model: what its provider says of it, else the catalog, else guessed from its name."""
     known = row.known(name) or Known(
         name, row.window, images=bool(_IMAGE_WORDS.search(name)), reasoning=bool(_REASONING_WORDS.search(name))
     )
+    said = listed or Listed(name)
+    tools = known.tools if said.tools is None else said.tools
     return ModelCard(
         provider=place.name,
         provider_type=row.type,
         name=name,
         endpoint=place.base_url,
-        context_window=window_of(facts or {}) or known.window,
-        max_output_tokens=known.output,
-        tools=known.tools,
-        parallel_tools=known.tools and row.dialect.parallel_tool_calls,
-        images=known.images,
-        reasoning=known.reasoning,
+        context_window=said.window or known.window,
+        max_output_tokens=said.output or known.output,
+        tools=tools,
+        parallel_tools=tools and row.dialect.parallel_tool_calls,
+        images=known.images if said.images is None else said.images,
+        reasoning=known.reasoning if said.reasoning is None else said.reasoning,
     )
+
+
+def listed_of(entry: Mapping[str, Any]) -> Listed:
+    """An entry of an OpenAI-compatible list, with the facts that the various servers add to it."""
+    name = str(entry["id"])
+    return Listed(name, window_of(entry), is_chat=is_chat(name))
 
 
 def window_of(facts: Mapping[str, Any]) -> int | None:

@@ -59,13 +59,20 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     text: str
+    signature: str | None = None
+    """What the provider wants back with this text, unread (Gemini)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
-    text: str
+    """A fragment of a thought. A signature ends it: what follows is another thought."""
+
+    text: str = ""
     signature: str | None = None
     redacted: str | None = None
+    """A whole thought that only its provider can read."""
+    is_omitted: bool = False
+    """The model thinks, and its provider does not show what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class ToolCallDelta:
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +107,26 @@ class Finish:
 Delta = TextDelta | ReasoningDelta | ToolCallDelta | Usage | Finish
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model as its provider lists it. What the list does not say is None, and the catalog's word counts."""
+
+    name: str
+    window: int | None = None
+    output: int | None = None
+    tools: bool | None = None
+    images: bool | None = None
+    reasoning: bool | None = None
+    dimensions: int | None = None
+    """Of its vectors, for an embedding model."""
+    is_chat: bool = True
+
+
 class Provider(Protocol):
     """A place that serves models. Failures are raised as `errors.ModelError`."""
 
     def stream(self, call: Call) -> AsyncIterator[Delta]: ...
-    async def models(self) -> list[ModelCard]: ...
+    async def models(self) -> list[Listed]: ...
     def preview(self, call: Call) -> dict[str, Any]:
         """The request exactly as it would be sent."""
         ...

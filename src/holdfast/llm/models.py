@@ -4,17 +4,16 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from holdfast.errors import BadRequest, ModelError, NotFound
 from holdfast.llm import catalog
 from holdfast.llm.catalog import DEMO, Configured
 from holdfast.llm.client import ModelClient
 from holdfast.llm.failures import Target
-from holdfast.llm.model import ModelCard, Provider
-from holdfast.llm.openai import OpenAI
+from holdfast.llm.model import Listed, ModelCard, Provider
 from holdfast.llm.row import USUAL_WINDOW, Row
 from holdfast.llm.rows import ROWS
+from holdfast.llm.wires import WIRES
 
 LIST_SECONDS = 3.0
 LIST_LIFETIME = 60.0
@@ -46,7 +45,7 @@ BUNDLED = EmbeddingCard("holdfast", "holdfast", "minilm-l6-v2", None, 384)
 class _Live:
     """What a provider's own list last said, None when it never answered, and when it was asked."""
 
-    entries: dict[str, dict[str, Any]] | None
+    entries: dict[str, Listed] | None
     asked: float
     failed: bool
 
@@ -96,8 +95,8 @@ class Models:
             return self._demo_card(name)
         place, row = self._place(provider)
         live = self._live.get(place.name)
-        facts = (live.entries or {}).get(name) if live else None
-        return catalog.card_of(row, place, name, facts)
+        listed = (live.entries or {}).get(name) if live else None
+        return catalog.card_of(row, place, name, listed)
 
     def stored_card(self, handle: str | None) -> ModelCard:
         """The card of a handle that was accepted once, for showing it, even if its provider is gone since."""
@@ -116,7 +115,7 @@ class Models:
             raise ModelError("llm_bad_request", f"{card.handle} cannot be used here yet. {row.missing}")
         if card.provider not in self._places:
             raise _unset(card, row)
-        return self._open(place, row)
+        return WIRES[row.wire](self._client, place, row, self._target(place, row))
 
     def embedding_cards(self) -> list[EmbeddingCard]:
         """The embedding models, the bundled one first; the list is never empty."""
@@ -173,9 +172,6 @@ class Models:
             raise NotFound(f"There is no model provider {provider!r}. Known ones: {known}.")
         return (place if place.name == provider else _renamed(place, provider)), row
 
-    def _open(self, place: Configured, row: Row) -> OpenAI:
-        return OpenAI(self._client, place, row, self._target(place, row))
-
     def _target(self, place: Configured, row: Row, timeout: float | None = None) -> Target:
         headers: dict[str, str] = {}
         if place.api_key:
@@ -202,15 +198,14 @@ class Models:
         wanted = row.recommended if row else None
         if live is None or live.entries is None or wanted in live.entries:
             return wanted
-        return next((name for name in live.entries if catalog.is_chat(name)), wanted)
+        return next((name for name, listed in live.entries.items() if listed.is_chat), wanted)
 
     def _cards(self, place: Configured) -> list[ModelCard]:
         row, live = catalog.row_of(place.provider_type), self._live.get(place.name)
         if row is None:
             return []
         if live and live.entries is not None:
-            names: Iterable[str] = (name for name in live.entries if catalog.is_chat(name))
-            return [catalog.card_of(row, place, name, live.entries[name]) for name in names]
+            return [catalog.card_of(row, place, each.name, each) for each in live.entries.values() if each.is_chat]
         return [catalog.card_of(row, place, known.name) for known in row.models]
 
     def _embedders(self, place: Configured) -> list[EmbeddingCard]:
@@ -239,18 +234,18 @@ class Models:
         live = self._live.get(place.name)
         return live is None or live.asked < now - (RETRY_LIFETIME if live.failed else LIST_LIFETIME)
 
-    async def _ask(self, place: Configured) -> dict[str, dict[str, Any]] | None:
+    async def _ask(self, place: Configured) -> dict[str, Listed] | None:
         """A provider's list by model name; None when it has none for us in time."""
         row = catalog.row_of(place.provider_type)
         if row is None:
             return None
-        provider = OpenAI(self._client, place, row, self._target(place, row, LIST_SECONDS))
+        provider = WIRES[row.wire](self._client, place, row, self._target(place, row, LIST_SECONDS))
         try:
             async with asyncio.timeout(LIST_SECONDS):
-                entries = await provider.entries()
+                found = await provider.models()
         except (ModelError, TimeoutError):
             return None
-        return {entry["id"]: entry for entry in entries} or None
+        return {listed.name: listed for listed in found} or None
 
     async def list(self) -> list[ModelCard]:
         """The language models of all configured providers; one that does not answer is shown by its catalog rows."""

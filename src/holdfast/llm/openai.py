@@ -12,7 +12,7 @@ from holdfast.llm import catalog, failures
 from holdfast.llm.catalog import Configured
 from holdfast.llm.client import ModelClient
 from holdfast.llm.failures import Target
-from holdfast.llm.model import Call, Delta, ModelCard, ToolSchema
+from holdfast.llm.model import Call, Delta, Listed, ModelCard, ToolSchema
 from holdfast.llm.openai_answer import ChatAnswer, Json
 from holdfast.llm.row import Dialect, Row
 from holdfast.messages.model import (
@@ -51,17 +51,8 @@ class OpenAI:
         for delta in answer.end():
             yield delta
 
-    async def models(self) -> list[ModelCard]:
-        """The language models that the server lists, with what is known of each."""
-        entries = await self.entries()
-        return [
-            catalog.card_of(self._row, self._place, entry["id"], entry)
-            for entry in entries
-            if catalog.is_chat(entry["id"])
-        ]
-
-    async def entries(self) -> list[Json]:
-        """The server's list as it is, models of other kinds included."""
+    async def models(self) -> list[Listed]:
+        """The server's list, models of other kinds included."""
         body = await self._client.post(self._target, "/models", b"", attempts=LIST_ATTEMPTS)
         try:
             found: Any = orjson.loads(body)
@@ -69,7 +60,11 @@ class OpenAI:
             raise failures.unusable(self._target, "sent a list of models that is not JSON", body) from error
         items: Any = cast(Json, found).get("data") if isinstance(found, dict) else found
         entries = cast(list[Any], items) if isinstance(items, list) else []
-        return [cast(Json, entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]  # pyright: ignore[reportUnknownMemberType] -- decoded JSON
+        return [
+            catalog.listed_of(cast(Json, entry))
+            for entry in entries
+            if isinstance(entry, dict) and isinstance(entry.get("id"), str)  # pyright: ignore[reportUnknownMemberType] -- decoded JSON
+        ]
 
     def preview(self, call: Call) -> Json:
         """The request exactly as it would be sent."""

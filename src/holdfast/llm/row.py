@@ -75,6 +75,8 @@ class Row:
     """Further names of it in handles."""
     name_env: str | None = None
     """The variable that gives it another name in handles."""
+    wire: str = "openai"
+    """The protocol that its server speaks; `llm/wires.py` has them."""
     spoken: bool = True
     """Whether Holdfast speaks its protocol; handles of the others can be stored, but not used."""
     missing: str = ""

@@ -4,7 +4,30 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from holdfast.llm.model import Delta, Finish, FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
-from holdfast.messages.model import Part, ReasoningPart, RedactedReasoningPart, TextPart, ToolCallPart
+from holdfast.messages.model import (
+    OmittedReasoningPart,
+    Part,
+    ReasoningPart,
+    RedactedReasoningPart,
+    TextPart,
+    ToolCallPart,
+)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A text or a thought, as far as it has arrived."""
+
+    is_thought: bool
+    fragments: list[str] = field(default_factory=list[str])
+    signature: str | None = None
+
+    @property
+    def part(self) -> Part:
+        text = "".join(self.fragments)
+        if self.is_thought:
+            return ReasoningPart(reasoning=text, signature=self.signature)
+        return TextPart(text=text, signature=self.signature)
 
 
 @dataclass(slots=True)
@@ -12,29 +35,24 @@ class _Call:
     id: str = ""
     name: str = ""
     arguments: list[str] = field(default_factory=list[str])
+    signature: str | None = None
 
 
 @dataclass(slots=True)
 class Answer:
-    """What has been said so far."""
+    """What has been said so far, in the order in which it was said; calls stand at its end."""
 
-    text: list[str] = field(default_factory=list[str])
-    reasoning: list[str] = field(default_factory=list[str])
-    signature: str | None = None
-    redacted: list[str] = field(default_factory=list[str])
     usage: Usage = field(default_factory=Usage)
     finish: FinishReason | None = None
+    _said: list[_Piece | Part] = field(default_factory=list[_Piece | Part])
     _calls: dict[int, _Call] = field(default_factory=dict[int, _Call])
 
     def add(self, delta: Delta) -> None:
         match delta:
             case TextDelta():
-                self.text.append(delta.text)
+                self._extend(delta.text, delta.signature, is_thought=False)
             case ReasoningDelta():
-                self.reasoning.append(delta.text)
-                self.signature = delta.signature or self.signature
-                if delta.redacted:
-                    self.redacted.append(delta.redacted)
+                self._add_thought(delta)
             case ToolCallDelta():
                 self._add_call(delta)
             case Usage():
@@ -42,10 +60,28 @@ class Answer:
             case Finish():
                 self.finish = delta.reason
 
+    def _add_thought(self, delta: ReasoningDelta) -> None:
+        if delta.redacted:
+            self._said.append(RedactedReasoningPart(data=delta.redacted))
+        elif delta.is_omitted:
+            self._said.append(OmittedReasoningPart(signature=delta.signature))
+        else:
+            self._extend(delta.text, delta.signature, is_thought=True)
+
+    def _extend(self, text: str, signature: str | None, *, is_thought: bool) -> None:
+        """Text of one kind goes on where it stopped, unless a signature has ended it."""
+        last = self._said[-1] if self._said else None
+        if not isinstance(last, _Piece) or last.is_thought != is_thought or (last.signature and text):
+            last = _Piece(is_thought)
+            self._said.append(last)
+        last.fragments.append(text)
+        last.signature = signature or last.signature
+
     def _add_call(self, delta: ToolCallDelta) -> None:
         call = self._calls.setdefault(delta.index, _Call())
         call.id = call.id or delta.id or ""
         call.name = call.name or delta.name or ""
+        call.signature = call.signature or delta.signature
         call.arguments.append(delta.arguments)
 
     @property
@@ -54,18 +90,26 @@ class Answer:
         made: list[ToolCallPart] = []
         taken = set[str]()
         for _, call in sorted(self._calls.items()):
-            id = call.id if call.id and call.id not in taken else f"call_{uuid4().hex[:8]}"
-            taken.add(id)
+            if not call.id or call.id in taken:
+                call.id = f"call_{uuid4().hex[:8]}"
+            taken.add(call.id)
             if call.name:
-                made.append(ToolCallPart(id=id, name=call.name, arguments="".join(call.arguments) or "{}"))
+                arguments = "".join(call.arguments) or "{}"
+                made.append(ToolCallPart(id=call.id, name=call.name, arguments=arguments, signature=call.signature))
         return made
 
     @property
     def parts(self) -> list[Part]:
-        """Thoughts, then text, then calls, as one stored message has them."""
-        parts: list[Part] = [RedactedReasoningPart(data=data) for data in self.redacted]
-        if thoughts := "".join(self.reasoning):
-            parts.append(ReasoningPart(reasoning=thoughts, signature=self.signature))
-        if said := "".join(self.text):
-            parts.append(TextPart(text=said))
-        return [*parts, *self.calls]
+        """What one stored message holds: thoughts and text as they came, then the calls. Empty pieces say nothing."""
+        said = [piece.part if isinstance(piece, _Piece) else piece for piece in self._said]
+        return [*(part for part in said if not _is_empty(part)), *self.calls]
+
+
+def _is_empty(part: Part) -> bool:
+    match part:
+        case TextPart():
+            return not part.text and not part.signature
+        case ReasoningPart():
+            return not part.reasoning and not part.signature
+        case _:
+            return False

@@ -10,7 +10,7 @@ from holdfast.llm.catalog import DEMO
 from holdfast.llm.demo import plan, summary, toolcalls
 from holdfast.llm.demo.language import detect
 from holdfast.llm.demo.plan import Say, UseTool
-from holdfast.llm.model import Call, Delta, Finish, ModelCard, TextDelta, ToolCallDelta, Usage
+from holdfast.llm.model import Call, Delta, Finish, Listed, TextDelta, ToolCallDelta, Usage
 from holdfast.messages.model import Message
 
 _PIECE = re.compile(r"[\u3400-\u9fff，。！？：；]{1,4}|[^\s\u3400-\u9fff，。！？：；]+\s*|\s+")
@@ -37,8 +37,8 @@ class DemoProvider:
         yield _usage(call, "".join(kept))
         yield Finish("stop" if len(kept) == len(pieces) else "length")
 
-    async def models(self) -> list[ModelCard]:
-        return [DEMO]
+    async def models(self) -> list[Listed]:
+        return [Listed(DEMO.name, DEMO.context_window, DEMO.max_output_tokens)]
 
     def preview(self, call: Call) -> dict[str, Any]:
         """What the rules would read: the model is inside the server, so that nothing is sent."""

@@ -1,0 +1,16 @@
+"""The protocols that model servers speak, by the name that the catalog's rows give them."""
+
+from collections.abc import Callable, Mapping
+
+from holdfast.llm.catalog import Configured
+from holdfast.llm.client import ModelClient
+from holdfast.llm.failures import Target
+from holdfast.llm.model import Provider
+from holdfast.llm.openai import OpenAI
+from holdfast.llm.row import Row
+
+Wire = Callable[[ModelClient, Configured, Row, Target], Provider]
+
+WIRES: Mapping[str, Wire] = {
+    "openai": OpenAI,
+}
