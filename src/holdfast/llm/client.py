@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from holdfast.errors import ModelError
 from holdfast.llm import failures
 from holdfast.llm.failures import Retryable, Target
+from holdfast.llm.framing import BrokenFrame, Events, Framing
 
 if TYPE_CHECKING:
     import httpx2
@@ -20,14 +21,13 @@ BACKOFF = 0.25
 LONGEST_WAIT = 30.0
 """A provider that asks for a longer pause gets no second attempt: the user should hear of it instead."""
 DRAIN_SECONDS = 0.25
-LONGEST = 32 * 1024 * 1024
-DONE = b"[DONE]"
 
 
 @dataclass(slots=True)
 class _Progress:
     """How far a streamed request has come, over all its attempts."""
 
+    framing: Callable[[], Framing]
     attempt: int = 0
     passed_on: bool = False
     ended: bool = False
@@ -49,16 +49,18 @@ class ModelClient:
                 await _pause(failure, attempt, attempts)
         raise AssertionError("a pause after the last attempt raises")
 
-    async def stream(self, target: Target, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
-        """Send a request and yield the data of each server-sent event; an answer that is plain JSON is one item.
+    async def stream(
+        self, target: Target, path: str, body: bytes, framing: Callable[[], Framing] = Events
+    ) -> AsyncGenerator[bytes, None]:
+        """Send a request and yield the pieces of its answer, for server-sent events the data of each.
 
         Closing the generator closes the connection, which makes the server stop generating.
         """
-        progress = _Progress()
+        progress = _Progress(framing)
         while not progress.ended:
             progress.attempt += 1
-            async with aclosing(self._attempt(target, path, body, progress)) as events:
-                async for data in events:
+            async with aclosing(self._attempt(target, path, body, progress)) as pieces:
+                async for data in pieces:
                     yield data
 
     async def _attempt(
@@ -66,8 +68,11 @@ class ModelClient:
     ) -> AsyncGenerator[bytes, None]:
         """One attempt; ends without an answer when a failure was waited out and another attempt may cure it."""
         try:
-            async with self._exchange(target, path, body) as response, aclosing(_events(response)) as events:
-                async for data in events:
+            async with (
+                self._exchange(target, path, body) as response,
+                aclosing(_pieces(response, progress.framing())) as pieces,
+            ):
+                async for data in pieces:
                     progress.passed_on = True
                     yield data
             progress.ended = True
@@ -106,7 +111,7 @@ class ModelClient:
             raise failures.unusable(target, f"has an address that is no URL: {error}") from error
         except httpx2.TransportError as error:
             raise Retryable(failures.lost(target, str(error) or type(error).__name__)) from error
-        except httpx2.DecodingError as error:
+        except (httpx2.DecodingError, BrokenFrame) as error:
             raise failures.unusable(target, "sent an answer that cannot be unpacked") from error
         finally:
             if response is not None:
@@ -157,41 +162,8 @@ def _seconds(text: str | None) -> float | None:
         return None
 
 
-class _EventData:
-    """Finds the data of events in a body that arrives in pieces; a body that is no event stream is one item."""
-
-    __slots__ = ("_found", "_pending", "_plain", "done")
-
-    def __init__(self) -> None:
-        self._pending = b""
-        self._plain: bool | None = None
-        self._found = False
-        self.done = False
-
-    def feed(self, chunk: bytes) -> list[bytes]:
-        self._pending = pending = self._pending + chunk if self._pending else chunk
-        if self._plain is None:
-            self._plain = _is_plain(pending)
-        if self._plain is not False or b"\n" not in chunk:
-            _check_length(pending)
-            return []
-        *lines, self._pending = pending.split(b"\n")
-        found = [line[5:].strip() for line in lines if line.startswith(b"data:")]
-        self._found = self._found or bool(found)
-        self.done = DONE in found
-        return found
-
-    def rest(self) -> list[bytes]:
-        """What stood after the last line break; of a body that is neither events nor JSON, so that it is refused."""
-        rest = self._pending.strip()
-        if rest.startswith(b"data:"):
-            return [rest[5:].strip()]
-        is_odd = not self._found and not rest.startswith((b":", b"event:", b"id:", b"retry:"))
-        return [rest] if rest and (self._plain or is_odd) else []
-
-
-async def _events(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
-    found = _EventData()
+async def _pieces(response: "httpx2.Response", found: Framing) -> AsyncGenerator[bytes, None]:
+    """The body, cut into what its framing calls one piece."""
     packed = "content-encoding" in response.headers
     async with aclosing(response.aiter_bytes() if packed else response.aiter_raw()) as chunks:
         async for chunk in chunks:
@@ -202,19 +174,6 @@ async def _events(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
                 return
     for data in found.rest():
         yield data
-
-
-def _is_plain(start: bytes) -> bool | None:
-    """Whether a body is JSON or a page rather than events; None until its first character is known."""
-    first = start.lstrip()[:1]
-    return first in b"{[<" if first else None
-
-
-def _check_length(pending: bytes) -> None:
-    if len(pending) > LONGEST:
-        import httpx2
-
-        raise httpx2.DecodingError(f"more than {LONGEST} bytes without an end")
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
