@@ -122,7 +122,6 @@ def test_ctrl_c_interrupts_the_answer_and_not_the_chat(env: Mapping[str, str], m
     assert terminal.close() == 0
 
 
-@pytest.mark.xfail(reason="the server streams whole messages, not yet tokens", strict=True)
 def test_text_appears_as_it_comes(env: Mapping[str, str], models: OpenAIServer) -> None:
     terminal = Terminal("chat", env=env)
     terminal.wait_for("> ")

@@ -42,23 +42,29 @@ class _Call:
 class Answer:
     """What has been said so far, in the order in which it was said; calls stand at its end."""
 
+    one_call: bool = False
+    """Only the first call counts."""
     usage: Usage = field(default_factory=Usage)
     finish: FinishReason | None = None
     _said: list[_Piece | Part] = field(default_factory=list[_Piece | Part])
     _calls: dict[int, _Call] = field(default_factory=dict[int, _Call])
 
-    def add(self, delta: Delta) -> None:
+    def add(self, delta: Delta) -> bool:
+        """Take a delta in; whether it counts."""
         match delta:
             case TextDelta():
                 self._extend(delta.text, delta.signature, is_thought=False)
             case ReasoningDelta():
                 self._add_thought(delta)
+            case ToolCallDelta() if self.one_call and self._calls and delta.index not in self._calls:
+                return False
             case ToolCallDelta():
                 self._add_call(delta)
             case Usage():
                 self.usage = delta
             case Finish():
                 self.finish = delta.reason
+        return True
 
     def _add_thought(self, delta: ReasoningDelta) -> None:
         if delta.redacted:

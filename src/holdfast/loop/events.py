@@ -15,6 +15,8 @@ class Began:
     """The run has its thread to itself; the model is asked next."""
 
     run_id: str
+    thinking: str | None = None
+    """The argument in which this agent's model writes what it thinks, when it has no thoughts of its own."""
 
 
 @dataclass(frozen=True, slots=True)

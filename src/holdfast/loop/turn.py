@@ -54,15 +54,16 @@ class _Exchange:
 
     step: Step
     call: Call
+    answer: Answer
     message_id: str = field(default_factory=lambda: new_id("message"))
-    answer: Answer = field(default_factory=Answer)
     overflow: ContextOverflow | None = None
     """The provider found the call too long."""
 
 
 async def _step(db: Database, turn: Turn, *, is_last: bool) -> AsyncGenerator[Event]:
-    exchange = _Exchange(_new_step(turn), context.build(turn))
-    step, answer = exchange.step, exchange.answer
+    answer = Answer(one_call=not context.allows_parallel_calls(turn))
+    exchange = _Exchange(_new_step(turn), context.build(turn), answer)
+    step = exchange.step
     try:
         async with aclosing(_answered(db, turn, exchange)) as events:
             async for event in events:
@@ -128,8 +129,8 @@ async def _ask(turn: Turn, call: Call, answer: Answer) -> AsyncGenerator[Delta]:
         async for delta in stream:
             if turn.first_token_ns is None:
                 turn.first_token_ns = turn.elapsed_ns
-            answer.add(delta)
-            yield delta
+            if answer.add(delta):
+                yield delta
     except asyncio.CancelledError:
         if not turn.is_cancelled or turn.asking is None:
             raise
@@ -167,9 +168,8 @@ def _new_step(turn: Turn) -> Step:
 
 
 def _calls_to_make(turn: Turn, answer: Answer) -> list[ToolCallPart]:
-    """The calls that are run: one, unless parallel calls are on; none after a cancellation."""
-    calls = [] if turn.is_cancelled else answer.calls
-    return calls if context.allows_parallel_calls(turn) else calls[:1]
+    """The calls that are run; none after a cancellation."""
+    return [] if turn.is_cancelled else answer.calls
 
 
 def _spoken(turn: Turn, step: Step, message_id: str, answer: Answer) -> Message | None:
