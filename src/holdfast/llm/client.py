@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from holdfast.llm.failures import Retryable, Target
 from holdfast.llm.framing import BrokenFrame, Events, Framing
 
 if TYPE_CHECKING:
-    import httpx2
+    import aiohttp
 
 CONNECT_SECONDS = 10.0
 ATTEMPTS = 3
@@ -21,6 +21,8 @@ BACKOFF = 0.25
 LONGEST_WAIT = 30.0
 """A provider that asks for a longer pause gets no second attempt: the user should hear of it instead."""
 DRAIN_SECONDS = 0.25
+KEPT_SECONDS = 55.0
+"""How long an idle connection is kept: less than common servers keep theirs."""
 
 
 @dataclass(slots=True)
@@ -37,14 +39,14 @@ class ModelClient:
     """Connections to model servers, pooled; made on first use, so that an unused HTTP stack is never loaded."""
 
     def __init__(self) -> None:
-        self._http: httpx2.AsyncClient | None = None
+        self._http: aiohttp.ClientSession | None = None
 
     async def post(self, target: Target, path: str, body: bytes, *, attempts: int = ATTEMPTS) -> bytes:
         """Send a request (GET when the body is empty) and give back the whole answer."""
         for attempt in range(1, attempts + 1):
             try:
                 async with self._exchange(target, path, body) as response:
-                    return await response.aread()
+                    return await response.read()
             except Retryable as failure:
                 await _pause(failure, attempt, attempts)
         raise AssertionError("a pause after the last attempt raises")
@@ -87,53 +89,81 @@ class ModelClient:
 
     async def close(self) -> None:
         if self._http is not None:
-            await self._http.aclose()
+            await self._http.close()
             self._http = None
 
     @asynccontextmanager
-    async def _exchange(self, target: Target, path: str, body: bytes) -> AsyncGenerator["httpx2.Response"]:
+    async def _exchange(self, target: Target, path: str, body: bytes) -> AsyncGenerator["aiohttp.ClientResponse"]:
         """One attempt: the response of a successful status, closed at the end; every failure as an error of ours."""
-        import httpx2
-
-        response: httpx2.Response | None = None
+        response: aiohttp.ClientResponse | None = None
         try:
             response = await self._send(target, path, body)
-            if response.status_code >= 300:
-                raise _refusal(target, response, await response.aread())
+            if response.status >= 300:
+                raise _refusal(target, response, await response.read())
             yield response
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-            raise Retryable(failures.unreachable(target, str(error))) from error
-        except httpx2.TimeoutException as error:
-            raise failures.silent(target, type(error).__name__) from error
-        except (httpx2.LocalProtocolError, UnicodeEncodeError) as error:
-            raise failures.unsendable(target, str(error)) from error
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-            raise failures.unusable(target, f"has an address that is no URL: {error}") from error
-        except httpx2.TransportError as error:
-            raise Retryable(failures.lost(target, str(error) or type(error).__name__)) from error
-        except (httpx2.DecodingError, BrokenFrame) as error:
+        except (ModelError, Retryable):
+            raise
+        except BrokenFrame as error:
             raise failures.unusable(target, "sent an answer that cannot be unpacked") from error
+        except Exception as error:
+            if (meaning := _meaning(target, error)) is None:
+                raise
+            raise meaning from error
         finally:
             if response is not None:
-                await response.aclose()
+                response.release()
 
-    async def _send(self, target: Target, path: str, body: bytes) -> "httpx2.Response":
-        import httpx2
+    async def _send(self, target: Target, path: str, body: bytes) -> "aiohttp.ClientResponse":
+        import aiohttp
 
+        if any(not value.isascii() or not value.isprintable() for value in target.headers.values()):
+            raise failures.unsendable(target, "a header holds characters that HTTP does not allow")
         if self._http is None:
-            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=55)
-            self._http = httpx2.AsyncClient(limits=limits)
-        headers = {"accept-encoding": "identity", "content-type": "application/json", **target.headers}
-        read = target.timeout
-        times = {"connect": min(CONNECT_SECONDS, read), "read": read, "write": read, "pool": CONNECT_SECONDS}
-        request = httpx2.Request(
+            self._http = _session()
+        return await self._http.request(
             "POST" if body else "GET",
             target.base_url + path,
-            headers=headers,
-            content=body or None,
-            extensions={"timeout": times},
+            data=body or None,
+            headers={"accept-encoding": "identity", "content-type": "application/json", **target.headers},
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=min(CONNECT_SECONDS, target.timeout), sock_read=target.timeout
+            ),
         )
-        return await self._http.send(request, stream=True)
+
+
+def _session() -> "aiohttp.ClientSession":
+    """Certificates as the system trusts them, proxies as the environment names them, no cookies."""
+    import ssl
+
+    import aiohttp
+    import truststore
+
+    connector = aiohttp.TCPConnector(
+        limit=0, keepalive_timeout=KEPT_SECONDS, ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    )
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True)
+
+
+def _meaning(target: Target, error: Exception) -> Retryable | ModelError | None:
+    """What a failure of the transport means; None when it is not one."""
+    import aiohttp
+    from aiohttp.http_exceptions import ContentEncodingError
+
+    reason = str(error) or type(error).__name__
+    match error:
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | aiohttp.ClientProxyConnectionError():
+            return Retryable(failures.unreachable(target, reason))
+        case TimeoutError():
+            return failures.silent(target, type(error).__name__)
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return failures.unusable(target, f"has an address that is no URL: {reason}")
+        case aiohttp.ClientPayloadError(__cause__=ContentEncodingError()):
+            return failures.unusable(target, "sent an answer that cannot be unpacked")
+        case aiohttp.ClientError() | OSError():
+            return Retryable(failures.lost(target, reason))
+        case _:
+            return None
 
 
 async def _pause(failure: Retryable, attempt: int, attempts: int) -> None:
@@ -145,8 +175,8 @@ async def _pause(failure: Retryable, attempt: int, attempts: int) -> None:
     await asyncio.sleep(BACKOFF * 2 ** (attempt - 1) * jitter if wait is None else wait)
 
 
-def _refusal(target: Target, response: "httpx2.Response", body: bytes) -> ModelError | Retryable:
-    status = response.status_code
+def _refusal(target: Target, response: "aiohttp.ClientResponse", body: bytes) -> ModelError | Retryable:
+    status = response.status
     error = failures.refused(target, status, body)
     hopeless = error.code in ("llm_insufficient_credits", "llm_bad_request")
     if hopeless or not (status in (408, 429) or status >= 500):
@@ -162,23 +192,21 @@ def _seconds(text: str | None) -> float | None:
         return None
 
 
-async def _pieces(response: "httpx2.Response", found: Framing) -> AsyncGenerator[bytes, None]:
+async def _pieces(response: "aiohttp.ClientResponse", found: Framing) -> AsyncGenerator[bytes, None]:
     """The body, cut into what its framing calls one piece."""
-    packed = "content-encoding" in response.headers
-    async with aclosing(response.aiter_bytes() if packed else response.aiter_raw()) as chunks:
-        async for chunk in chunks:
-            for data in found.feed(chunk):
-                yield data
-            if found.done:
-                await _drain(chunks)
-                return
+    while chunk := await response.content.readany():
+        for data in found.feed(chunk):
+            yield data
+        if found.done:
+            await _drain(response.content)
+            return
     for data in found.rest():
         yield data
 
 
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
+async def _drain(body: "aiohttp.StreamReader") -> None:
     """Read what follows the last event, so that the connection can be used again; some servers never end it."""
     with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
-            async for _ in chunks:
+            while await body.readany():
                 pass
