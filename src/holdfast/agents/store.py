@@ -19,6 +19,7 @@ from holdfast.messages.threads import Thread
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.steps import store as steps
+from holdfast.store.prepared import Prepared
 from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, elements_of
 from holdfast.tools import store as tools
 
@@ -59,10 +60,13 @@ _HANGING = sa.union_all(
 ).subquery()
 _KIND, _AGENT, _OTHER, _POSITION = _HANGING.c
 _LINKS = sa.select(_KIND, _AGENT, _OTHER).order_by(_AGENT, _POSITION, _OTHER)
-_NOTE_RUN = rows.table.update().where(c.organization_id == sa.bindparam("the_org"), c.id == sa.bindparam("the_id"))
+_NOTE_RUN = Prepared(
+    rows.table.update().where(c.organization_id == sa.bindparam("the_org"), c.id == sa.bindparam("the_id")),
+    ("last_run_completion", "last_run_duration_ms", "last_stop_reason"),
+)
 
 _OWN_THREAD = sa.and_(threads.rows.c.organization_id == c.organization_id, threads.rows.c.id == c.id)
-_WITH_THREAD = (
+_WITH_THREAD = Prepared(
     sa.select(threads.rows.table, rows.table)
     .join(rows.table, _OWN_THREAD)
     .where(c.organization_id == sa.bindparam("org"), c.id == sa.bindparam("key"))
@@ -96,7 +100,7 @@ def get(tx: Tx, who: Who, id: str) -> Agent:
 
 def with_own_thread(tx: Tx, who: Who, id: str) -> tuple[Thread, Agent]:
     """An agent and its own thread, in one look."""
-    row = tx.execute(_WITH_THREAD, {"org": who.organization_id, "key": id}).one_or_none()
+    row = _WITH_THREAD.row(tx, {"org": who.organization_id, "key": id})
     if row is None:
         raise rows.missing(id)
     width = len(threads.rows.table.columns)
@@ -134,7 +138,7 @@ def note_run(tx: Tx, who: Who, run: Run) -> None:
         "last_run_duration_ms": (run.total_duration_ns or 0) // 1_000_000,
         "last_stop_reason": run.stop_reason,
     }
-    tx.execute(_NOTE_RUN, values | {"the_org": who.organization_id, "the_id": run.agent_id})
+    _NOTE_RUN.run(tx, values | {"the_org": who.organization_id, "the_id": run.agent_id})
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from holdfast.identities import store as identities
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
+from holdfast.store.prepared import Prepared
 from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, metadata
 
 rows = Rows("blocks", Block, sa.Index("blocks_by_label", "organization_id", "label", "id"))
@@ -33,12 +34,14 @@ agents_blocks = sa.Table(
 )
 link = agents_blocks.c
 
-_OF_AGENTS = (
+_HELD = (
     sa.select(link.agent_id, rows.table)
     .join(rows.table, sa.and_(rows.c.organization_id == link.organization_id, rows.c.id == link.block_id))
-    .where(link.organization_id == sa.bindparam("org"), link.agent_id.in_(sa.bindparam("agents", expanding=True)))
+    .where(link.organization_id == sa.bindparam("org"))
     .order_by(link.agent_id, link.position, link.block_id)
 )
+_OF_AGENTS = _HELD.where(link.agent_id.in_(sa.bindparam("agents", expanding=True)))
+_OF_AGENT = Prepared(_HELD.where(link.agent_id == sa.bindparam("agent")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,10 @@ def delete(tx: Tx, who: Who, id: str) -> None:
 
 
 def of_agent(tx: Tx, who: Who, agent_id: str, *where: Where) -> list[Block]:
-    return of_agents(tx, who, [agent_id], *where).get(agent_id, [])
+    if where:
+        return of_agents(tx, who, [agent_id], *where).get(agent_id, [])
+    found = _OF_AGENT.rows(tx, {"org": who.organization_id, "agent": agent_id})
+    return [rows.load(row, skip=1) for row in found]
 
 
 def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str], *where: Where) -> dict[str, list[Block]]:

@@ -15,6 +15,7 @@ from holdfast.messages.threads import Thread
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.store.columns import Moment
+from holdfast.store.prepared import Prepared
 from holdfast.store.table import Tx
 
 t, r = threads.rows.c, runs.rows.c
@@ -24,10 +25,10 @@ _MINE = sa.and_(t.organization_id == sa.bindparam("org"), t.id == sa.bindparam("
 _EARLIER = sa.exists().where(
     r.organization_id == sa.bindparam("org"),
     r.thread_id == sa.bindparam("thread"),
-    r.status.in_(runs.ACTIVE),
+    runs.IS_ACTIVE,
     sa.tuple_(r.created_at, r.id) < sa.tuple_(sa.bindparam("since", type_=Moment()), sa.bindparam("run")),
 )
-_TAKE = (
+_TAKE = Prepared(
     threads.rows.table.update()
     .where(_MINE, t.lease_owner.is_(None), ~_EARLIER)
     .values(lease_owner=sa.bindparam("owner"), lease_run_id=sa.bindparam("run"), fence=t.fence + 1)
@@ -35,19 +36,21 @@ _TAKE = (
 )
 _SPOKEN = sa.func.coalesce(sa.bindparam("spoken", type_=Moment()), t.last_message_at, type_=Moment())
 _OURS = threads.rows.table.update().where(_MINE, t.fence == sa.bindparam("held"))
-_KEEP = _OURS.values(last_message_at=_SPOKEN)
-_RELEASE = _OURS.values(
-    last_message_at=_SPOKEN,
-    lease_owner=None,
-    lease_run_id=None,
-    last_run_completion=sa.bindparam("ended", type_=Moment()),
+_KEEP = Prepared(_OURS.values(last_message_at=_SPOKEN))
+_RELEASE = Prepared(
+    _OURS.values(
+        last_message_at=_SPOKEN,
+        lease_owner=None,
+        lease_run_id=None,
+        last_run_completion=sa.bindparam("ended", type_=Moment()),
+    )
 )
 
 
 def take(tx: Tx, thread: Thread, run: Run, owner: str) -> Thread | None:
     """The thread, now held by the run, unless someone else has it or came before."""
     values = {"owner": owner, "run": run.id, "since": run.created_at}
-    row = tx.execute(_TAKE, values | {"org": thread.organization_id, "thread": thread.id}).one_or_none()
+    row = _TAKE.row(tx, values | {"org": thread.organization_id, "thread": thread.id})
     return None if row is None else threads.rows.load(row)
 
 
@@ -61,9 +64,9 @@ def release(tx: Tx, thread: Thread, *, spoken: datetime | None = None) -> None:
     _hold(tx, _RELEASE, thread, {"spoken": spoken, "ended": now()})
 
 
-def _hold(tx: Tx, change: sa.Update, thread: Thread, values: dict[str, datetime | None]) -> None:
+def _hold(tx: Tx, change: Prepared, thread: Thread, values: dict[str, datetime | None]) -> None:
     key = {"org": thread.organization_id, "thread": thread.id, "held": thread.fence}
-    if tx.execute(change, {**values, **key}).rowcount == 0:
+    if change.run(tx, {**values, **key}) == 0:
         raise Busy(
             f"{thread.lease_run_id} lost its thread, which was deleted or taken over by another server; "
             "what it did last was not stored. Send the message again."

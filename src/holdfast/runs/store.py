@@ -11,6 +11,7 @@ from holdfast.kit.page import Page
 from holdfast.messages import threads
 from holdfast.runs.filter import RunFilter
 from holdfast.runs.model import Run
+from holdfast.store.prepared import Prepared
 from holdfast.store.table import Rows, Tx, Where
 
 rows = Rows(
@@ -23,10 +24,12 @@ rows = Rows(
 c = rows.c
 
 ACTIVE = ("created", "running")
+IS_ACTIVE = sa.or_(*(c.status == status for status in ACTIVE))
 
 _ENDING = {"status", "stop_reason", "completed_at", "num_steps", "total_duration_ns", "ttft_ns", "metadata"}
-_END = rows.table.update().where(
-    c.organization_id == sa.bindparam("the_org"), c.id == sa.bindparam("the_id"), c.status.in_(ACTIVE)
+_END = Prepared(
+    rows.table.update().where(c.organization_id == sa.bindparam("the_org"), c.id == sa.bindparam("the_id"), IS_ACTIVE),
+    (*sorted(_ENDING), "updated_at", "input"),
 )
 
 
@@ -84,8 +87,8 @@ def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
 
 def end(tx: Tx, run: Run) -> None:
     """Store how a run ended, unless it was ended by someone else before."""
-    ended: dict[str, Any] = {**run.model_dump(include=_ENDING), "updated_at": now(), "input": []}
-    tx.execute(_END, ended | {"the_org": run.organization_id, "the_id": run.id})
+    ended: dict[str, Any] = {**{name: getattr(run, name) for name in _ENDING}, "updated_at": now(), "input": []}
+    _END.run(tx, ended | {"the_org": run.organization_id, "the_id": run.id})
 
 
 def abandon(tx: Tx, who: Who, run: Run, error: Mapping[str, Any]) -> None:

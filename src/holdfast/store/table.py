@@ -16,9 +16,7 @@ from holdfast.kit.entity import Entity
 from holdfast.kit.page import Page
 from holdfast.store import postgres, sqlite
 from holdfast.store.columns import Moment, column
-
-Tx = sa.Connection
-"""A transaction, as store functions see it."""
+from holdfast.store.prepared import Prepared, Tx
 
 Where = sa.ColumnElement[bool]
 
@@ -54,8 +52,9 @@ class Rows(Generic[E]):
         return sa.select(self.table)
 
     @cached_property
-    def _by_id(self) -> sa.Select[Any]:
-        return self._select.where(self.c.organization_id == sa.bindparam("org"), self.c.id == sa.bindparam("key"))
+    def _by_id(self) -> Prepared:
+        mine = self.c.organization_id == sa.bindparam("org"), self.c.id == sa.bindparam("key")
+        return Prepared(self._select.where(*mine))
 
     @cached_property
     def _by_ids(self) -> sa.Select[Any]:
@@ -68,8 +67,13 @@ class Rows(Generic[E]):
         return self.table.update().where(mine).returning(self.table)
 
     @cached_property
-    def _insert(self) -> sa.Insert:
-        return self.table.insert()
+    def _insert(self) -> Prepared:
+        return Prepared(self.table.insert())
+
+    @cached_property
+    def _updates(self) -> dict[tuple[str, ...], Prepared]:
+        """An update for each set of columns that is ever changed together."""
+        return {}
 
     @cached_property
     def _names(self) -> list[str]:
@@ -83,15 +87,15 @@ class Rows(Generic[E]):
         return {name: getattr(entity, name) for name in self._names}
 
     def insert(self, tx: Tx, entity: E) -> E:
-        tx.execute(self._insert, self.values(entity))
+        self._insert.run(tx, self.values(entity))
         return entity
 
     def insert_many(self, tx: Tx, entities: Sequence[E]) -> None:
         if entities:
-            tx.execute(self._insert, [self.values(entity) for entity in entities])
+            self._insert.run_many(tx, [self.values(entity) for entity in entities])
 
     def find(self, tx: Tx, who: Actor, id: str) -> E | None:
-        row = tx.execute(self._by_id, {"org": who.organization_id, "key": id}).one_or_none()
+        row = self._by_id.row(tx, {"org": who.organization_id, "key": id})
         return None if row is None else self.load(row)
 
     def get(self, tx: Tx, who: Actor, id: str) -> E:
@@ -132,11 +136,20 @@ class Rows(Generic[E]):
         key = {"the_org": who.organization_id, "the_id": id}
         sent: dict[str, Any] = {"updated_at": now(), "last_updated_by_id": who.user_id, **values}
         computed = {name: value for name, value in sent.items() if isinstance(value, sa.ClauseElement)}
-        change = self._update.values(computed) if computed else self._update
-        row = tx.execute(change, {name: sent[name] for name in sent if name not in computed} | key).one_or_none()
+        if computed:
+            given = {name: sent[name] for name in sent if name not in computed}
+            row = tx.execute(self._update.values(computed), given | key).one_or_none()
+        else:
+            row = self._change(tuple(sent)).row(tx, sent | key)
         if row is None:
             raise self.missing(id)
         return self.load(row)
+
+    def _change(self, names: tuple[str, ...]) -> Prepared:
+        change = self._updates.get(names)
+        if change is None:
+            change = self._updates[names] = Prepared(self._update, names)
+        return change
 
     def delete(self, tx: Tx, who: Actor, id: str) -> None:
         gone = tx.execute(self.table.delete().where(self.c.organization_id == who.organization_id, self.c.id == id))

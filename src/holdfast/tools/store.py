@@ -13,6 +13,7 @@ from holdfast.errors import BadRequest, NotFound
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
+from holdfast.store.prepared import Prepared
 from holdfast.store.table import Rows, Tx, Where, metadata
 from holdfast.tools.builtin import registry
 from holdfast.tools.builtin.tool import Builtin
@@ -40,7 +41,7 @@ _LINKS = (
     .order_by(link.agent_id, link.position, link.tool_id)
 )
 
-_OF_AGENT = (
+_OF_AGENT = Prepared(
     sa.select(rows.table)
     .join(agents_tools, sa.and_(link.organization_id == rows.c.organization_id, link.tool_id == rows.c.id))
     .where(link.organization_id == sa.bindparam("org"), link.agent_id == sa.bindparam("agent"))
@@ -146,7 +147,7 @@ def delete(tx: Tx, who: Who, id: str) -> None:
 
 
 def of_agent(tx: Tx, who: Who, agent_id: str) -> list[Tool]:
-    return [rows.load(row) for row in tx.execute(_OF_AGENT, {"org": who.organization_id, "agent": agent_id})]
+    return [rows.load(row) for row in _OF_AGENT.rows(tx, {"org": who.organization_id, "agent": agent_id})]
 
 
 def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Tool]]:

@@ -1,0 +1,127 @@
+"""Statements that run at every turn: translated once for each engine, then given to its driver as they are.
+
+SQLAlchemy writes the SQL and converts the values; what is left out is what it does anew at each execution.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+Tx = sa.Connection
+"""A transaction, as store functions see it."""
+Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A statement in one engine's words."""
+
+    sql: str
+    names: Sequence[str] | None
+    """The order of positional parameters; None where the driver takes them by name."""
+    constants: Mapping[str, Any]
+    inward: Mapping[str, Convert]
+    outward: Sequence[tuple[int, Convert]]
+
+    def values(self, sent: Mapping[str, Any]) -> Any:
+        values = {**self.constants, **sent} if self.constants else dict(sent)
+        for name, convert in self.inward.items():
+            values[name] = convert(values[name])
+        return values if self.names is None else [values[name] for name in self.names]
+
+    def row(self, found: Sequence[Any]) -> Sequence[Any]:
+        if not self.outward:
+            return found
+        row = list(found)
+        for index, convert in self.outward:
+            row[index] = convert(row[index])
+        return row
+
+
+class Prepared:
+    """One statement whose parameters all have names. Lists as parameters (`expanding`) are not for it."""
+
+    def __init__(
+        self, statement: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete, changes: Sequence[str] | None = None
+    ) -> None:
+        self._statement = statement
+        self._changes = changes
+        """The columns that an update without values of its own sets."""
+
+    def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[Sequence[Any]]:
+        plan = self._plan(tx)
+        return [plan.row(found) for found in _execute(tx, plan, plan.values(values)).fetchall()]
+
+    def row(self, tx: Tx, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        """The first row, if there is one."""
+        plan = self._plan(tx)
+        found = _execute(tx, plan, plan.values(values)).fetchall()
+        return plan.row(found[0]) if found else None
+
+    def run(self, tx: Tx, values: Mapping[str, Any]) -> int:
+        """How many rows it changed."""
+        plan = self._plan(tx)
+        return _execute(tx, plan, plan.values(values)).rowcount
+
+    def run_many(self, tx: Tx, each: Sequence[Mapping[str, Any]]) -> None:
+        plan = self._plan(tx)
+        if len(each) == 1:
+            _execute(tx, plan, plan.values(each[0]))
+        else:
+            _execute(tx, plan, list(map(plan.values, each)), many=True)
+
+    def _plan(self, tx: Tx) -> _Plan:
+        plans: dict[Prepared, _Plan] = tx.dialect.__dict__.setdefault("holdfast_plans", {})
+        plan = plans.get(self)
+        if plan is None:
+            plan = plans[self] = _planned(self._statement, tx.dialect, self._changes)
+        return plan
+
+
+def _planned(statement: Any, dialect: Any, changes: Sequence[str] | None = None) -> _Plan:
+    compiled: Any = statement.compile(dialect=dialect, column_keys=changes)
+    bound: dict[str, Any] = {name: bind for bind, name in compiled.bind_names.items()}
+    if any(bind.expanding for bind in bound.values()):
+        raise ValueError(f"a prepared statement takes no lists: {compiled}")
+    columns: list[Any] = compiled._result_columns or []
+    inward = {
+        name: convert
+        for name, bind in bound.items()
+        if (convert := bind.type._cached_bind_processor(dialect)) is not None
+    }
+    outward = [
+        (index, convert)
+        for index, column in enumerate(columns)
+        if (convert := column.type._cached_result_processor(dialect, None)) is not None
+    ]
+    constants = {name: bind.effective_value for name, bind in bound.items() if not bind.required}
+    return _Plan(str(compiled), compiled.positiontup, constants, inward, outward)
+
+
+def _execute(tx: Tx, plan: _Plan, values: Any, *, many: bool = False) -> Any:
+    """Give it to the driver, in the transaction that is open; failures look like SQLAlchemy's own."""
+    raw: Any = tx.connection.dbapi_connection
+    for note in tx.engine.dispatch.before_cursor_execute:
+        note(tx, None, plan.sql, values, None, many)
+    cursor = raw.cursor()
+    try:
+        return cursor.executemany(plan.sql, values) or cursor if many else cursor.execute(plan.sql, values) or cursor
+    except Exception as failed:
+        if not isinstance(failed, tx.dialect.loaded_dbapi.Error):
+            raise
+        raise _wrapped(tx, plan.sql, failed, is_gone=tx.dialect.is_disconnect(failed, raw, cursor)) from failed
+
+
+def _wrapped(tx: Tx, sql: str, failed: Any, *, is_gone: bool) -> exc.DBAPIError:
+    if is_gone:
+        tx.invalidate(failed)
+    kind: Any = tx.dialect.loaded_dbapi.Error
+    return cast(
+        exc.DBAPIError,
+        exc.DBAPIError.instance(
+            sql, None, failed, kind, hide_parameters=True, connection_invalidated=is_gone, dialect=tx.dialect
+        ),
+    )
