@@ -6,7 +6,9 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.openai_server import OpenAIServer
+from tests.fakes.scripted_http import ScriptedHttp
 from tests.llm.asking import Asker
+from tests.llm.claude import Claude
 
 
 @pytest.fixture(scope="session")
@@ -26,5 +28,26 @@ def scripted(model_server: OpenAIServer) -> OpenAIServer:
 async def ask(scripted: OpenAIServer) -> AsyncIterator[Asker]:
     """Asks the scripted server through the model layer."""
     asker = Asker(scripted)
+    yield asker
+    await asker.close()
+
+
+@pytest.fixture(scope="session")
+def http_server() -> Iterator[ScriptedHttp]:
+    with ScriptedHttp() as server:
+        yield server
+
+
+@pytest.fixture
+def service(http_server: ScriptedHttp) -> ScriptedHttp:
+    """A server with nothing recorded and nothing scripted."""
+    http_server.reset()
+    return http_server
+
+
+@pytest_asyncio.fixture
+async def claude(service: ScriptedHttp) -> AsyncIterator[Claude]:
+    """Asks that server as if it were Anthropic's."""
+    asker = Claude(service)
     yield asker
     await asker.close()

@@ -141,11 +141,11 @@ def _from_environment(row: Row, environment: Mapping[str, str]) -> Configured | 
 
 
 def base_url(row: Row, address: str) -> str:
-    """The address under which `/chat/completions` is found, however it was written."""
+    """The address under which `/chat/completions` or `/messages` is found, however it was written."""
     url = address.strip().rstrip("/")
     if "://" not in url:
         url = f"http://{url}"
-    url = url.removesuffix("/chat/completions").rstrip("/")
+    url = url.removesuffix("/chat/completions").removesuffix("/messages").rstrip("/")
     scheme, _, rest = url.partition("://")
     _, _, path = rest.partition("/")
     if row.local:

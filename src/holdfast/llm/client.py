@@ -11,6 +11,7 @@ from holdfast.errors import ModelError
 from holdfast.llm import failures
 from holdfast.llm.failures import Retryable, Target
 from holdfast.llm.framing import BrokenFrame, Events, Framing
+from holdfast.llm.model import Delta
 
 if TYPE_CHECKING:
     import aiohttp
@@ -164,6 +165,20 @@ def _meaning(target: Target, error: Exception) -> Retryable | ModelError | None:
             return Retryable(failures.lost(target, reason))
         case _:
             return None
+
+
+async def until_begun(ask: Callable[[], AsyncGenerator[Delta, None]]) -> AsyncGenerator[Delta, None]:
+    """What `ask` yields; it is asked again while it fails in passing, which it may only do before it has yielded."""
+    attempt, is_over = 0, False
+    while not is_over:
+        attempt += 1
+        try:
+            async with aclosing(ask()) as answer:
+                async for piece in answer:
+                    yield piece
+            is_over = True
+        except Retryable as failure:
+            await _pause(failure, attempt, ATTEMPTS)
 
 
 async def _pause(failure: Retryable, attempt: int, attempts: int) -> None:

@@ -61,6 +61,7 @@ _OVERFLOW = (
     "prompt is too long",
     "input is too long",
     "too many tokens",
+    "exceed context limit",
 )
 _NO_CREDIT = (
     "insufficient_quota",
@@ -75,14 +76,14 @@ def refused(target: Target, status: int, body: bytes) -> ModelError:
     """The meaning of an HTTP status that is not a success."""
     said = message_of(body)
     where = f"{target.provider} ({target.host}) answered {status}"
-    error = _by_words(where, said) or _by_status(target, where, status, said)
+    error = _by_words(where, status, said) or _by_status(target, where, status, said)
     error.explanation = said
     return error
 
 
-def _by_words(where: str, said: str) -> ModelError | None:
+def _by_words(where: str, status: int, said: str) -> ModelError | None:
     words = said.lower()
-    if any(word in words for word in _OVERFLOW):
+    if status == 413 or (status != 429 and any(word in words for word in _OVERFLOW)):
         return ContextOverflow(f"{where}: the request is longer than the model's context window. {said}")
     if any(word in words for word in _NO_CREDIT):
         return ModelError("llm_insufficient_credits", f"{where}: the account has no credit left. {said}")

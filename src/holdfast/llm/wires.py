@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from holdfast.llm.anthropic import Anthropic
 from holdfast.llm.catalog import Configured
 from holdfast.llm.client import ModelClient
 from holdfast.llm.failures import Target
@@ -13,4 +14,5 @@ Wire = Callable[[ModelClient, Configured, Row, Target], Provider]
 
 WIRES: Mapping[str, Wire] = {
     "openai": OpenAI,
+    "anthropic": Anthropic,
 }

@@ -9,7 +9,16 @@ from holdfast.messages.model import Message, TextPart
 from holdfast.messages.wire import envelope
 from holdfast.tools.model import Tool
 
-SETTINGS = ("reasoning_effort", "verbosity", "effort", "frequency_penalty", "tool_call_parser", "strict")
+SETTINGS = (
+    "enable_reasoner",
+    "max_reasoning_tokens",
+    "reasoning_effort",
+    "verbosity",
+    "effort",
+    "frequency_penalty",
+    "tool_call_parser",
+    "strict",
+)
 
 SUMMARY = "[The conversation up to here is out of view. This is a summary of it, not a message of the user.]\n\n"
 
