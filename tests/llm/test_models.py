@@ -119,6 +119,8 @@ def test_cards_know_the_model(ask: Asker) -> None:
         ("groq/llama-3.3-70b-versatile", "GROQ_API_KEY"),
         ("ollama/qwen3:8b", "OLLAMA_BASE_URL"),
         ("azure/gpt-4.1", "AZURE_API_KEY and AZURE_BASE_URL"),
+        ("claude-sonnet-4.5", "ANTHROPIC_API_KEY"),
+        ("bedrock/x", "AWS_SECRET_ACCESS_KEY and AWS_ACCESS_KEY_ID and AWS_DEFAULT_REGION"),
     ],
 )
 def test_a_known_model_without_its_key_can_be_stored_but_not_asked(ask: Asker, handle: str, says: str) -> None:
@@ -130,7 +132,7 @@ def test_a_known_model_without_its_key_can_be_stored_but_not_asked(ask: Asker, h
     assert caught.value.code == "llm_authentication"
 
 
-@pytest.mark.parametrize("handle", ["google_ai/gemini-2.5-flash", "bedrock/x", "google_vertex/x"])
+@pytest.mark.parametrize("handle", ["google_ai/gemini-2.5-flash", "google_vertex/x"])
 def test_protocols_that_are_not_spoken_yet_say_so(ask: Asker, handle: str) -> None:
     models = ask.models({"GEMINI_API_KEY": "k"})
     assert models.default == "holdfast/demo", "a provider that cannot be asked is no default"

@@ -22,6 +22,8 @@ FINISHES: dict[str, FinishReason] = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "refusal": "content_filter",
+    "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
 }
 STATUSES = {
     "invalid_request_error": 400,
@@ -69,7 +71,10 @@ class MessageAnswer:
         self._started = False
 
     def read(self, data: bytes) -> list[Delta]:
-        event = self._decode(data)
+        return self.take(self._decode(data))
+
+    def take(self, event: Json) -> list[Delta]:
+        """The deltas of an event that is decoded."""
         if self._whole:
             return []
         deltas = self._event(event)

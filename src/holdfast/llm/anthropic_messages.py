@@ -27,7 +27,7 @@ from holdfast.messages.model import (
 Json = dict[str, Any]
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
-LONGEST_NAME = 128
+LONGEST_NAME = 64
 LONGEST_ID = 64
 BEGINNING = "[The conversation begins before what you see.]"
 GO_ON = "[Continue.]"
@@ -72,7 +72,7 @@ def text_block(text: str) -> Json:
 
 def tool_name(name: str) -> str:
     """A tool's name in the letters that the API allows; different names stay different."""
-    if re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", name):
+    if re.fullmatch(rf"[a-zA-Z0-9_-]{{1,{LONGEST_NAME}}}", name):
         return name
     clean = re.sub(r"[^a-zA-Z0-9_-]", "_", name)
     return f"{clean[: LONGEST_NAME - 9]}_{sha256(name.encode(errors='replace')).hexdigest()[:8]}"

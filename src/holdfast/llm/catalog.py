@@ -1,10 +1,11 @@
 """Which providers there are, how each is configured, and what its models can do: the data is in `rows.py`."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from holdfast.errors import ModelError
 from holdfast.llm.model import Listed, ModelCard
 from holdfast.llm.row import Known, Row
 from holdfast.llm.rows import ROWS
@@ -20,6 +21,10 @@ class Configured:
     api_key: str | None = field(default=None, repr=False)
     timeout: float | None = None
     category: str = "base"
+    region: str | None = None
+    access_key: str | None = field(default=None, repr=False)
+    """With it `api_key` is the secret that signs requests, and is never sent."""
+    session_token: str | None = field(default=None, repr=False)
 
 
 _BY_NAME = {name: row for row in ROWS for name in (row.type, *row.aliases)}
@@ -127,6 +132,8 @@ def _from_environment(row: Row, environment: Mapping[str, str]) -> Configured | 
     def value(name: str | None) -> str | None:
         return (environment.get(name) or "").strip() or None if name else None
 
+    if row.region_env:
+        return _in_region(row, value)
     key = value(row.key_env)
     url = next((found for name in row.url_env if (found := value(name))), None)
     if (row.needs_both or row.local) and url is None:
@@ -138,6 +145,29 @@ def _from_environment(row: Row, environment: Mapping[str, str]) -> Configured | 
     if key is None and not keyless:
         return None
     return Configured(value(row.name_env) or row.type, row.type, address, key)
+
+
+def _in_region(row: Row, value: Callable[[str | None], str | None]) -> Configured | None:
+    """A provider with an address per region, set up by a pair of keys or by one that is sent."""
+    region, url = (
+        next((found for name in names if (found := value(name))), None) for names in (row.region_env, row.url_env)
+    )
+    token, pair = value(row.bearer_env), (value(row.account_env), value(row.key_env))
+    if region is None or not (token or all(pair)):
+        return None
+    place = Configured(row.type, row.type, (url or "").rstrip("/"), token or pair[1], region=region)
+    if token is None:
+        place = replace(place, access_key=pair[0], session_token=value(row.session_env))
+    return replace(place, base_url=regional_url(row, place))
+
+
+def regional_url(row: Row, place: Configured) -> str:
+    """Where a provider is in a place's region, unless the place has an address of its own."""
+    if place.base_url and place.base_url != row.url:
+        return place.base_url
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", place.region or ""):
+        raise ModelError("llm_bad_request", f"{place.region!r} is no region of {place.name}. Write it like us-east-1.")
+    return (row.url or "").format(region=place.region)
 
 
 def base_url(row: Row, address: str) -> str:

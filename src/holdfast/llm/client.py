@@ -169,16 +169,23 @@ def _meaning(target: Target, error: Exception) -> Retryable | ModelError | None:
 
 async def until_begun(ask: Callable[[], AsyncGenerator[Delta, None]]) -> AsyncGenerator[Delta, None]:
     """What `ask` yields; it is asked again while it fails in passing, which it may only do before it has yielded."""
-    attempt, is_over = 0, False
-    while not is_over:
-        attempt += 1
-        try:
-            async with aclosing(ask()) as answer:
-                async for piece in answer:
-                    yield piece
-            is_over = True
-        except Retryable as failure:
-            await _pause(failure, attempt, ATTEMPTS)
+    for attempt in range(1, ATTEMPTS + 1):
+        failed: list[Retryable] = []
+        async with aclosing(_noting(ask(), failed)) as answer:
+            async for delta in answer:
+                yield delta
+        if not failed:
+            return
+        await _pause(failed[0], attempt, ATTEMPTS)
+
+
+async def _noting(answer: AsyncGenerator[Delta, None], failed: list[Retryable]) -> AsyncGenerator[Delta, None]:
+    try:
+        async with aclosing(answer):
+            async for delta in answer:
+                yield delta
+    except Retryable as failure:
+        failed.append(failure)
 
 
 async def _pause(failure: Retryable, attempt: int, attempts: int) -> None:

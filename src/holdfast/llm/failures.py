@@ -21,6 +21,8 @@ class Target:
     """The environment variable that holds the key."""
     url_env: str | None = None
     """The environment variable that holds the address."""
+    forbidden: str | None = None
+    """What a refusal for want of rights is called (403), where that does not mean that the key is wrong."""
     local: bool = False
     """Whether this is a program that the user starts, rather than a service."""
 
@@ -72,6 +74,9 @@ _NO_CREDIT = (
 )
 
 
+_BAD_KEY = ("security token", "signature", "authentication", "api key")
+
+
 def refused(target: Target, status: int, body: bytes) -> ModelError:
     """The meaning of an HTTP status that is not a success."""
     said = message_of(body)
@@ -92,6 +97,8 @@ def _by_words(where: str, status: int, said: str) -> ModelError | None:
 
 def _by_status(target: Target, where: str, status: int, said: str) -> ModelError:
     match status:
+        case 403 if target.forbidden and not any(word in said.lower() for word in _BAD_KEY):
+            return ModelError(target.forbidden, f"{where}: the account has no right to this model. {said}".strip())
         case 401 | 403:
             return ModelError(
                 "llm_authentication", f"{where}: the key was not accepted. {_set_key(target)} {said}".strip()

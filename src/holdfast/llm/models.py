@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.errors import BadRequest, ModelError, NotFound
 from holdfast.llm import catalog
@@ -174,7 +174,7 @@ class Models:
 
     def _target(self, place: Configured, row: Row, timeout: float | None = None) -> Target:
         headers: dict[str, str] = {}
-        if place.api_key:
+        if place.api_key and not place.access_key:
             bearer = row.key_header == "authorization"
             headers[row.key_header] = f"Bearer {place.api_key}" if bearer else place.api_key
         return Target(
@@ -239,8 +239,8 @@ class Models:
         row = catalog.row_of(place.provider_type)
         if row is None:
             return None
-        provider = WIRES[row.wire](self._client, place, row, self._target(place, row, LIST_SECONDS))
         try:
+            provider = WIRES[row.wire](self._client, place, row, self._target(place, row, LIST_SECONDS))
             async with asyncio.timeout(LIST_SECONDS):
                 found = await provider.models()
         except (ModelError, TimeoutError):
@@ -267,7 +267,7 @@ def _names(place: Configured) -> Iterable[str]:
 
 def _renamed(place: Configured, name: str) -> Configured:
     """A provider under the alias by which a handle names it, so that the handle stays as written."""
-    return Configured(name, place.provider_type, place.base_url, place.api_key, place.timeout, place.category)
+    return replace(place, name=name)
 
 
 def _malformed(handle: str) -> BadRequest:
@@ -278,9 +278,8 @@ def _malformed(handle: str) -> BadRequest:
 
 
 def _unset(card: ModelCard, row: Row) -> ModelError:
-    names = " and ".join(
-        row.url_env[:1] if row.local else (row.key_env or "its key", *(row.url_env if row.needs_both else ()))
-    )
+    also = (row.account_env, row.region_env[-1]) if row.account_env else row.url_env if row.needs_both else ()
+    names = " and ".join(row.url_env[:1] if row.local else (row.key_env or "its key", *also))
     return ModelError(
         "llm_authentication", f"{card.handle} needs {names}. Set it in the environment and start the server again."
     )

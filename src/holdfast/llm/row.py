@@ -60,6 +60,13 @@ class Row:
     """The path of its API below an address that has none."""
     needs_both: bool = False
     """Whether both key and address must be set."""
+    region_env: tuple[str, ...] = ()
+    """What says in which region it is asked; `url` then has a place for it."""
+    account_env: str | None = None
+    """The variable with the public half of a pair of keys, of which `key_env` is the secret one."""
+    session_env: str | None = None
+    bearer_env: str | None = None
+    """The variable with a key that is sent, instead of the pair."""
     recommended: str | None = None
     models: tuple[Known, ...] = ()
     embedders: tuple[KnownEmbedder, ...] = ()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from holdfast.llm.anthropic import Anthropic
+from holdfast.llm.bedrock import Bedrock
 from holdfast.llm.catalog import Configured
 from holdfast.llm.client import ModelClient
 from holdfast.llm.failures import Target
@@ -15,4 +16,5 @@ Wire = Callable[[ModelClient, Configured, Row, Target], Provider]
 WIRES: Mapping[str, Wire] = {
     "openai": OpenAI,
     "anthropic": Anthropic,
+    "bedrock": Bedrock,
 }
