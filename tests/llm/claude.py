@@ -7,12 +7,22 @@ from typing import Any
 from holdfast.llm import catalog
 from holdfast.llm.model import Call, Provider
 from holdfast.llm.models import Models
-from holdfast.messages.model import Message
+from holdfast.messages.model import Message, Part, ReasoningPart, ToolCallPart, ToolReturnPart
 from tests.fakes.scripted_http import ScriptedHttp
 from tests.llm.asking import Heard, NoDemo, hear, message
 
 Json = dict[str, Any]
-SYSTEM = message("system", "You are brief.")
+SONNET, NEWEST = "claude-sonnet-4-5", "claude-opus-5-5"
+SYSTEM, USER = message("system", "You are brief."), message("user", "Is it warm?")
+CALL = ToolCallPart(id="toolu_1", name="weather", arguments='{"city":"Oslo"}')
+RETURN = message("tool", [ToolReturnPart(call_id="toolu_1", name="weather", output="sun")])
+THOUGHT = ReasoningPart(reasoning="hm", signature="sig-1")
+OFF = {"thinking": {"type": "disabled"}}
+
+
+def spoken(*parts: Part, model: str = SONNET) -> Message:
+    """What the model said."""
+    return message("assistant", parts, model=model)
 
 
 class Claude:
