@@ -1,5 +1,6 @@
 """Answers of Anthropic's Messages API, as they are and as they go wrong."""
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncGenerator
@@ -285,7 +286,7 @@ async def test_leaving_ends_the_request(claude: Claude, service: ScriptedHttp) -
     )
     async with aclosing(stream):
         assert await anext(stream) == TextDelta("Hello, ")
-    assert service.dropped.wait(5)
+    assert await asyncio.to_thread(service.dropped.wait, 5)
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/", "/v1/messages"])

@@ -78,7 +78,7 @@ async def test_what_claude_is_asked(bedrock: Claude, service: ScriptedHttp) -> N
     service.on(INVOKE, invoked(events(text("hi"))))
     await bedrock(model=CLAUDE, tools=[WEATHER])
     [request] = service.requests
-    assert request.path == f"/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0{INVOKE}"
+    assert request.path == f"/model/us.anthropic.claude-sonnet-4-5-20250929-v1:0{INVOKE}"
     check_signature(request, service.url)
     body = request.body
     assert body.pop("anthropic_version") == "bedrock-2023-05-31"
@@ -98,7 +98,7 @@ async def test_models_by_arn(bedrock: Claude, service: ScriptedHttp) -> None:
     service.on(INVOKE, invoked(events(text("hi"))))
     assert (await bedrock(model=arn)).text == "hi"
     [request] = service.requests
-    assert request.path.startswith("/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A123456789012%3Ainference-profile%2Feu.")
+    assert request.path.startswith("/model/arn:aws:bedrock:eu-west-1:123456789012:inference-profile%2Feu.")
     check_signature(request, service.url)
 
 
@@ -179,7 +179,7 @@ async def test_another_model(bedrock: Claude, service: ScriptedHttp) -> None:
     assert heard.usage is not None
     assert (heard.usage.prompt_tokens, heard.usage.completion_tokens, heard.usage.cached_input_tokens) == (30, 5, 20)
     [request] = service.requests
-    assert request.path == f"/model/amazon.nova-pro-v1%3A0{CONVERSE}"
+    assert request.path == f"/model/amazon.nova-pro-v1:0{CONVERSE}"
     check_signature(request, service.url)
 
 

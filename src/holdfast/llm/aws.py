@@ -80,19 +80,34 @@ def _query(query: str) -> str:
 class EventStream:
     """Frames of an event stream, each as JSON: `{"<event>": payload}`, or `{"exception": {"type", "message"}}`."""
 
-    __slots__ = ("_pending", "done")
+    __slots__ = ("_broken", "_pending", "done")
 
     def __init__(self) -> None:
         self._pending = b""
+        self._broken: BrokenFrame | None = None
         self.done = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
+        """The frames that are whole now; those before a damaged one come first."""
+        self._check()
         self._pending += chunk
-        return list(self._whole())
+        found: list[bytes] = []
+        try:
+            found.extend(self._whole())
+        except BrokenFrame as broken:
+            if not found:
+                raise
+            self._broken = broken
+        return found
 
     def rest(self) -> list[bytes]:
         """Nothing: a frame that has no end says nothing, and the answer will be found to have no end either."""
+        self._check()
         return []
+
+    def _check(self) -> None:
+        if self._broken:
+            raise self._broken
 
     def _whole(self) -> Iterator[bytes]:
         while len(self._pending) >= PRELUDE:

@@ -72,7 +72,7 @@ class Bedrock:
     async def _ask(self, call: Call, body: bytes) -> AsyncGenerator[Delta, None]:
         answer = MessageAnswer(self._target, call.model, anthropic_request.own_names(call))
         operation = "invoke-with-response-stream" if is_claude(call.model) else "converse-stream"
-        path = f"/model/{quote(call.model, safe='')}/{operation}"
+        path = f"/model/{quote(call.model, safe=':')}/{operation}"
         target = self._signed(self._target, "POST", path, body)
         async with aclosing(self._client.stream(target, path, body, EventStream)) as frames:
             async for frame in frames:
