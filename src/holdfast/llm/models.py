@@ -174,7 +174,7 @@ class Models:
 
     def _target(self, place: Configured, row: Row, timeout: float | None = None) -> Target:
         headers: dict[str, str] = {}
-        if place.api_key and not place.access_key:
+        if place.api_key:
             bearer = row.key_header == "authorization"
             headers[row.key_header] = f"Bearer {place.api_key}" if bearer else place.api_key
         return Target(
