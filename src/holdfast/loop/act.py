@@ -1,42 +1,69 @@
 """Running the calls of a step. Built-in tools write inside the step's own transaction, so a step is all or nothing."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from holdfast.agents.model import Agent
+from holdfast.loop import prefill, rules
+from holdfast.loop.rules import Allowed
+from holdfast.loop.state import Turn
 from holdfast.messages.model import ToolCallPart, ToolReturnPart
 from holdfast.tools.builtin.context import ToolContext
 from holdfast.tools.builtin.run import run
-from holdfast.tools.model import Tool
+from holdfast.tools.model import RETURN_CHAR_LIMIT, Tool
 from holdfast.tools.rules import ToolRule
 
 
-def act(ctx: ToolContext, agent: Agent, tools: Iterable[Tool], calls: Sequence[ToolCallPart]) -> list[ToolReturnPart]:
-    """One return for each call, in order; what goes wrong is a return that says so."""
-    attached = {tool.name: tool for tool in tools}
-    return [_answer(ctx, agent, attached, call) for call in calls]
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is to be done with a call."""
+
+    call: ToolCallPart
+    """As its tool gets it, which is not always as the model wrote it."""
+    tool: Tool | None
+    refusal: str = ""
+    """Why it is not run; empty for one that is."""
+    broke_rule: bool = False
+    is_impossible: bool = False
+    """A rule demands what the tool cannot do: the turn cannot go on."""
 
 
-def _answer(ctx: ToolContext, agent: Agent, attached: dict[str, Tool], call: ToolCallPart) -> ToolReturnPart:
-    tool = attached.get(call.name)
+def plan(turn: Turn, now: Allowed, calls: Iterable[ToolCallPart]) -> list[Planned]:
+    """What is to be done with each call; `now` is what the rules allow."""
+    attached = {tool.name: tool for tool in turn.tools}
+    own = turn.own_arguments
+    return [_planned(turn, now, attached, turn.dialect.given(call, own)) for call in calls]
+
+
+def _planned(turn: Turn, now: Allowed, attached: dict[str, Tool], call: ToolCallPart) -> Planned:
+    tool, ruled = attached.get(call.name), turn.agent.tool_rules
     if tool is None:
         have = ", ".join(sorted(attached)) or "none"
-        return _refused(call, f"You have no tool named {call.name!r}. Your tools: {have}.")
-    if _needs_approval(agent.tool_rules, call.name):
-        return _refused(call, f"{call.name} needs a person's approval for each call, and nobody has given it.")
+        refusal = f"{rules.REFUSED}you have no tool named {call.name!r}. Your tools: {have}."
+        return Planned(call, None, refusal, broke_rule=True)
+    if call.name not in now.names:
+        return Planned(call, tool, rules.refusal(ruled, now, call.name, turn.past), broke_rule=True)
+    if args := now.prefilled.get(call.name):
+        if fault := prefill.fault(tool, args):
+            return Planned(call, tool, fault, is_impossible=True)
+        call = prefill.filled(call, args)
+    if _needs_approval(ruled, call.name):
+        return Planned(call, tool, f"{call.name} needs a person's approval for each call, and nobody has given it.")
     if not tool.is_builtin:
-        return _refused(call, f"This server cannot run {call.name}: it only runs the tools that it brings itself.")
-    return run(ctx, call, tool.return_char_limit)
+        return Planned(call, tool, f"This server cannot run {call.name}: it only runs the tools that it brings itself.")
+    return Planned(call, tool)
 
 
-def _needs_approval(rules: Iterable[ToolRule], name: str) -> bool:
-    return any(rule.type == "requires_approval" and rule.tool_name == name for rule in rules)
+def act(ctx: ToolContext, planned: Sequence[Planned]) -> list[ToolReturnPart]:
+    """One return for each call, in order; what goes wrong is a return that says so."""
+    return [_returned(ctx, each) for each in planned]
 
 
-def _refused(call: ToolCallPart, why: str) -> ToolReturnPart:
-    return ToolReturnPart(call_id=call.id, name=call.name, output=why, status="error")
+def _returned(ctx: ToolContext, planned: Planned) -> ToolReturnPart:
+    call = planned.call
+    if planned.refusal:
+        return ToolReturnPart(call_id=call.id, name=call.name, output=planned.refusal, status="error")
+    return run(ctx, call, planned.tool.return_char_limit if planned.tool else RETURN_CHAR_LIMIT)
 
 
-def ends_turn(rules: Iterable[ToolRule], calls: Iterable[ToolCallPart]) -> bool:
-    """Was a tool called after which the turn is over?"""
-    ending = {rule.tool_name for rule in rules if rule.type == "exit_loop"}
-    return any(call.name in ending for call in calls)
+def _needs_approval(ruled: Iterable[ToolRule], name: str) -> bool:
+    return any(rule.type == "requires_approval" and rule.tool_name == name for rule in ruled)

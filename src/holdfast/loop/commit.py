@@ -11,11 +11,15 @@ from holdfast.errors import AppError
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.model import Call
-from holdfast.loop.act import act, ends_turn
+from holdfast.loop import rules
+from holdfast.loop.act import Planned, act
 from holdfast.loop.answer import Answer
+from holdfast.loop.dialect import Made, Outcome, Verdict
 from holdfast.loop.state import Turn
 from holdfast.messages import store as messages
-from holdfast.messages.model import Message, Part, Role, ToolCallPart
+from holdfast.messages import threads
+from holdfast.messages.model import Message, Part, Role, TextPart
+from holdfast.prompt.events import event_text
 from holdfast.runs import leases
 from holdfast.runs import store as runs
 from holdfast.runs.model import StopReason, status_of
@@ -34,7 +38,7 @@ class Work:
     call: Call
     answer: Answer
     spoken: Message | None
-    calls: Sequence[ToolCallPart]
+    planned: Sequence[Planned]
     is_last: bool
     goes_on: bool = False
     """The run has something left to do after its last step, and is ended by `finish`."""
@@ -46,24 +50,29 @@ class Done:
 
     messages: list[Message] = field(default_factory=list[Message])
     stop_reason: StopReason | None = None
+    heartbeat: list[Message] = field(default_factory=list[Message])
+    """What the model is told before the next step, if anything; no part of an answer."""
 
 
 def step(tx: Tx, work: Work) -> Done:
     """Run the calls and store the step; the turn's end too, when this was its last."""
     turn = work.turn
     produced = [work.spoken] if work.spoken is not None else []
-    if work.calls:
+    if work.planned:
         produced.append(_returns(tx, work))
-    reason = _stop_reason(work)
+    verdict = _verdict(work, produced)
+    heartbeat, reason = _heartbeat(work, verdict), verdict.stop
     is_over = reason is not None and not work.goes_on
     _hold(tx, turn, spoken=bool(produced or turn.inputs), ends=is_over)
     for message in turn.inputs:
         message.step_id = work.step.id
-    messages.append(tx, [*turn.inputs, *produced])
+    messages.append(tx, [*turn.inputs, *produced, *heartbeat])
     steps.insert(tx, _recorded(work, reason))
+    if turn.inputs and not is_over:
+        runs.change(tx, turn.who, turn.run.id, {"input": []})
     if reason is not None and is_over:
         _end_run(tx, turn, reason)
-    return Done(produced, reason)
+    return Done(produced, reason, heartbeat)
 
 
 def finish(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = None, step: Step | None = None) -> None:
@@ -106,20 +115,43 @@ def _returns(tx: Tx, work: Work) -> Message:
         timezone=turn.agent.timezone,
         isolated_block_ids=turn.thread.isolated_block_ids,
     )
-    returns = act(ctx, turn.agent, turn.tools, work.calls)
+    returns = act(ctx, work.planned)
     work.step.tool_execution_ns = time.perf_counter_ns() - began
-    work.step.tools_used = [call.name for call in work.calls]
+    work.step.tools_used = [each.call.name for each in work.planned]
     return message_of(turn, "tool", list(returns), step_id=work.step.id)
 
 
-def _stop_reason(work: Work) -> StopReason | None:
-    if work.turn.is_cancelled:
-        return "cancelled"
-    if not work.calls:
-        return "max_tokens_exceeded" if work.answer.finish == "length" else "end_turn"
-    if ends_turn(work.turn.agent.tool_rules, work.calls):
-        return "tool_rule"
-    return "max_steps" if work.is_last else None
+def _verdict(work: Work, produced: Sequence[Message]) -> Verdict:
+    """Whether the turn is over with this step."""
+    turn = work.turn
+    if turn.is_cancelled:
+        return Verdict("cancelled")
+    if any(each.is_impossible for each in work.planned):
+        return Verdict("invalid_tool_call")
+    verdict = turn.dialect.verdict(_outcome(work, produced))
+    return Verdict("max_steps") if verdict.stop is None and work.is_last else verdict
+
+
+def _outcome(work: Work, produced: Sequence[Message]) -> Outcome:
+    turn, ruled = work.turn, work.turn.agent.tool_rules
+    called = work.spoken.calls if work.spoken is not None and work.planned else []
+    returned = produced[-1].returns if called else []
+    made = [
+        Made(each.call.name, back.status == "error", each.broke_rule, turn.dialect.asks(call))
+        for call, each, back in zip(called, work.planned, returned, strict=True)
+    ]
+    history = [*turn.past, *rules.past(produced, turn.run.id)] if ruled else []
+    left = rules.outstanding(ruled, [tool.name for tool in turn.tools], history) if ruled else []
+    return Outcome(made, ruled, left, work.answer.finish, said_nothing=work.spoken is None)
+
+
+def _heartbeat(work: Work, verdict: Verdict) -> list[Message]:
+    """What tells the model that it has another step, where its dialect needs it."""
+    turn = work.turn
+    if verdict.stop is not None or not verdict.heartbeat:
+        return []
+    text = event_text("heartbeat", turn.agent.timezone, reason=verdict.heartbeat)
+    return [message_of(turn, "user", [TextPart(text=text)], step_id=work.step.id)]
 
 
 def _recorded(work: Work, reason: StopReason | None) -> Step:
@@ -166,3 +198,5 @@ def _end_run(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = N
         run.metadata = {**run.metadata, "error": failed.account()}
     runs.end(tx, run)
     agents.note_run(tx, turn.who, run)
+    if turn.agent.message_buffer_autoclear:
+        threads.empty_window(tx, turn.who, turn.thread.id)

@@ -1,12 +1,15 @@
 """What the model is asked: the prompt, the window, what was just sent, the tools, and the chosen settings."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from holdfast.llm.model import Call, ToolSchema
 from holdfast.loop.repair import sendable
+from holdfast.loop.rules import Allowed
 from holdfast.loop.state import Turn
 from holdfast.messages.model import Message, TextPart
 from holdfast.messages.wire import envelope
+from holdfast.prompt.skills import render_skills
 from holdfast.tools.model import Tool
 
 SETTINGS = (
@@ -24,16 +27,17 @@ SUMMARY = "[The conversation up to here is out of view. This is a summary of it,
 
 
 def build(turn: Turn) -> Call:
-    prompt, *rest = [*turn.window, *turn.inputs]
-    if turn.options.override_system is not None:
-        prompt = prompt.model_copy(update={"content": [TextPart(text=turn.options.override_system)]})
     llm, settings = turn.agent.llm, turn.agent.model_settings or {}
     if turn.thread.model_settings:
         settings = {**settings, **turn.thread.model_settings}
+    now = turn.allowed
     return Call(
         model=turn.card.name,
-        messages=[prompt, *sendable(list(map(framed, rest)))],
-        tools=[schema_of(tool) for tool in turn.tools],
+        messages=[_prompt(turn), *shown(turn, [*turn.window[1:], *turn.inputs])],
+        tools=[
+            turn.dialect.schema(schema_of(tool), thinks=turn.thinks) for tool in turn.tools if tool.name in now.names
+        ],
+        tool_choice=_choice(turn, now),
         temperature=settings.get("temperature", llm.get("temperature")),
         max_tokens=settings.get("max_output_tokens", llm.get("max_tokens")),
         parallel_tool_calls=allows_parallel_calls(turn),
@@ -42,7 +46,30 @@ def build(turn: Turn) -> Call:
     )
 
 
-def framed(message: Message) -> Message:
+def shown(turn: Turn, messages: Sequence[Message]) -> list[Message]:
+    """Stored messages as the model sees them."""
+    return sendable([turn.dialect.shown(_framed(message), thinks=turn.thinks) for message in messages])
+
+
+def _prompt(turn: Turn) -> Message:
+    """The system message, with what is true for this request alone at its end."""
+    prompt, options = turn.window[0], turn.options
+    if options.override_system is None and not options.skills:
+        return prompt
+    text = prompt.text if options.override_system is None else options.override_system
+    if options.skills:
+        text = f"{text}\n\n{render_skills(options.skills)}"
+    return prompt.model_copy(update={"content": [TextPart(text=text)]})
+
+
+def _choice(turn: Turn, now: Allowed) -> str:
+    """Whether a tool must be called, and which when there is only one."""
+    if not now.names or not (now.is_forced or turn.dialect.forces):
+        return "auto"
+    return now.names[0] if len(now.names) == 1 else "required"
+
+
+def _framed(message: Message) -> Message:
     """A summary as the model sees it: not to be taken for something that the user said."""
     if message.role != "summary" or envelope(message.text, '{"type":', "system_alert"):
         return message
@@ -52,7 +79,7 @@ def framed(message: Message) -> Message:
 def allows_parallel_calls(turn: Turn) -> bool:
     """Several calls in one step: only when chosen, and when no rule depends on their order (CONTRACT §4.1)."""
     ordered = any(rule.type != "requires_approval" for rule in turn.agent.tool_rules)
-    return bool(turn.agent.llm.get("parallel_tool_calls")) and not ordered
+    return bool(turn.agent.llm.get("parallel_tool_calls")) and not ordered and not turn.dialect.forces
 
 
 def schema_of(tool: Tool) -> ToolSchema:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +10,13 @@ from holdfast.agents.model import Agent
 from holdfast.auth.model import Who
 from holdfast.llm.model import ModelCard, Provider
 from holdfast.llm.models import Models
+from holdfast.loop import dialect, rules
+from holdfast.loop.dialect import Arguments, LoopDialect
 from holdfast.loop.events import Spent
+from holdfast.loop.rules import Allowed, Past
 from holdfast.messages.model import Message
 from holdfast.messages.threads import Thread
+from holdfast.prompt.skills import ClientSkill
 from holdfast.runs.model import Run
 from holdfast.tools.model import Tool
 
@@ -24,6 +29,7 @@ class Options:
     override_model: str | None = None
     override_system: str | None = None
     request_id: str | None = None
+    skills: Sequence[ClientSkill] = ()
 
 
 @dataclass(slots=True)
@@ -46,6 +52,10 @@ class Turn:
     is_cancelled: bool = False
     asking: "asyncio.Task[Any] | None" = None
     """The task that waits for the model, while it does."""
+    steps_done: int = 0
+    """How many steps of the run are stored; another process may have made the first ones."""
+    past: list[Past] = field(default_factory=list[Past])
+    """The calls of the run so far, in order."""
     spent: Spent = field(default_factory=Spent)
     started: float = field(default_factory=time.monotonic)
     first_token_ns: int | None = None
@@ -56,11 +66,32 @@ class Turn:
     scale: float = 1.0
     """What the provider counts for each token that we estimate."""
 
+    def __post_init__(self) -> None:
+        self.past += rules.past(self.window, self.run.id)
+
     def cancel(self) -> None:
         """Stop at the next safe place; a model that is being waited for is not waited for any longer."""
         self.is_cancelled = True
         if self.asking is not None:
             self.asking.cancel()
+
+    @property
+    def dialect(self) -> LoopDialect:
+        return dialect.of_type(self.agent.agent_type)
+
+    @property
+    def thinks(self) -> bool:
+        """Must the model be given a place to think, because it has none of its own?"""
+        return not self.card.reasoning
+
+    @property
+    def allowed(self) -> Allowed:
+        """Which tools can be called in the next step."""
+        return rules.allowed(self.agent.tool_rules, [tool.name for tool in self.tools], self.past)
+
+    @property
+    def own_arguments(self) -> Arguments:
+        return {tool.name: tool.arguments for tool in self.tools}
 
     @property
     def elapsed_ns(self) -> int:

@@ -11,7 +11,6 @@ from holdfast.llm.model import Call, ModelCard, Provider, TextDelta
 from holdfast.llm.settings import CompactionSettings
 from holdfast.llm.tokens import CHARACTERS_PER_TOKEN, estimate
 from holdfast.loop import context, size
-from holdfast.loop.repair import sendable
 from holdfast.loop.state import Turn
 from holdfast.messages.model import ImagePart, Message, Part, Role, TextPart, ToolCallPart, ToolReturnPart
 
@@ -68,7 +67,7 @@ async def own_notes(task: Task, writer: Writer) -> str:
     usual = context.build(turn)
     call = replace(
         usual,
-        messages=[usual.messages[0], *sendable(list(map(context.framed, seen))), ask],
+        messages=[usual.messages[0], *context.shown(turn, seen), ask],
         tool_choice="none" if usual.tools else "auto",
         response_format=None,
     )

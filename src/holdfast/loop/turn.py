@@ -11,7 +11,8 @@ from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.failures import ContextOverflow
 from holdfast.llm.model import Call, Delta
-from holdfast.loop import commit, compact, context
+from holdfast.loop import commit, compact, context, rules
+from holdfast.loop.act import plan
 from holdfast.loop.answer import Answer
 from holdfast.loop.events import Began, Committed, Ended, Event, Said
 from holdfast.loop.state import Turn
@@ -39,10 +40,10 @@ async def play(db: Database, turn: Turn) -> AsyncGenerator[Event]:
 
 
 async def _steps(db: Database, turn: Turn) -> AsyncGenerator[Event]:
-    number, ended = 0, False
+    ended = False
     while not ended:
-        number += 1
-        async with aclosing(_step(db, turn, is_last=number >= turn.options.max_steps)) as events:
+        is_last = turn.steps_done + 1 >= turn.options.max_steps
+        async with aclosing(_step(db, turn, is_last=is_last)) as events:
             async for event in events:
                 ended = ended or isinstance(event, Ended)
                 yield event
@@ -76,11 +77,10 @@ async def _step(db: Database, turn: Turn, *, is_last: bool) -> AsyncGenerator[Ev
     turn.spent.add(answer.usage)
     spoken = _spoken(turn, step, exchange.message_id, answer)
     is_full = compact.is_due(turn, answer)
-    calls = _calls_to_make(turn, answer)
-    work = commit.Work(turn, step, exchange.call, answer, spoken, calls, is_last, goes_on=is_full)
+    planned = plan(turn, turn.allowed, spoken.calls) if spoken is not None else []
+    work = commit.Work(turn, step, exchange.call, answer, spoken, planned, is_last, goes_on=is_full)
     done = await db.write(commit.step, work)
-    turn.window += [*turn.inputs, *done.messages]
-    turn.inputs = []
+    _note(turn, done)
     if done.messages:
         yield Committed(step.id, done.messages)
     if is_full and (event := await compact.after_step(db, turn, answer, is_over=done.stop_reason is not None)):
@@ -174,11 +174,19 @@ def _calls_to_make(turn: Turn, answer: Answer) -> list[ToolCallPart]:
 
 def _spoken(turn: Turn, step: Step, message_id: str, answer: Answer) -> Message | None:
     """What the model said, as a message; None when it said nothing."""
-    calls = _calls_to_make(turn, answer)
-    parts = [part for part in answer.parts if not isinstance(part, ToolCallPart)] + list(calls)
+    said = [part for part in answer.parts if not isinstance(part, ToolCallPart)]
+    parts = turn.dialect.kept(said, _calls_to_make(turn, answer), turn.own_arguments)
     if not parts:
         return None
     return commit.message_of(turn, "assistant", parts, step_id=step.id, id=message_id)
+
+
+def _note(turn: Turn, done: commit.Done) -> None:
+    """Take what was stored into the turn in memory."""
+    turn.window += [*turn.inputs, *done.messages, *done.heartbeat]
+    turn.past += rules.past(done.messages, turn.run.id)
+    turn.inputs = []
+    turn.steps_done += 1
 
 
 async def _fail(db: Database, turn: Turn, failed: AppError, step: Step | None = None) -> Ended:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from holdfast.auth.model import Who
 from holdfast.kit.entity import Entity, Shape
-from holdfast.store.table import Rows, Tx
+from holdfast.store.table import Rows, Tx, take_sequence
 
 
 class Ancestor(Shape):
@@ -87,6 +87,12 @@ def of_agent_by_id(tx: Tx, who: Who, agent_id: str, id: str) -> Thread:
 
 def of_agent(tx: Tx, who: Who, agent_id: str) -> list[Thread]:
     return rows.all(tx, who, rows.c.agent_id == agent_id)
+
+
+def empty_window(tx: Tx, who: Who, id: str) -> Thread:
+    """Put nothing but the prompt before the model; the history stays."""
+    window = {"window_start": take_sequence(tx, "messages", 1), "window_ids": None, "summary_id": None}
+    return rows.update(tx, who, id, window)
 
 
 def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:

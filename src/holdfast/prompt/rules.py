@@ -17,13 +17,14 @@ from holdfast.tools.rules import (
 
 
 def render_rules(rules: Sequence[ToolRule]) -> str:
-    sentences = [sentence for rule in rules if (sentence := _sentence(rule))]
+    sentences = [said for rule in rules if (said := sentence(rule))]
     if not sentences:
         return ""
-    return "\n".join(["<tool_usage_rules>", *(f"- {sentence}" for sentence in sentences), "</tool_usage_rules>"])
+    return "\n".join(["<tool_usage_rules>", *(f"- {said}" for said in sentences), "</tool_usage_rules>"])
 
 
-def _sentence(rule: ToolRule) -> str:
+def sentence(rule: ToolRule) -> str:
+    """What a rule means for the model."""
     name = rule.tool_name
     match rule:
         case InitToolRule():

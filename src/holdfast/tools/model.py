@@ -1,7 +1,7 @@
 """A tool: a function that a model may call, described to it by a JSON schema."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -108,6 +108,13 @@ class Tool(NewTool, Entity):
     updated_at: Annotated[datetime, Hidden]  # pyright: ignore[reportGeneralTypeIssues] -- V1 does not show it
     revision: Annotated[str | None, Hidden] = None
     """Of a built-in: which wording of its schema this row has, so that a newer server renews it."""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The schemas of its arguments by their names; a schema that somebody sent may hold anything."""
+        parameters: Any = (self.json_schema or {}).get("parameters")
+        properties: Any = cast(dict[str, Any], parameters).get("properties") if isinstance(parameters, dict) else None
+        return cast(dict[str, Any], properties) if isinstance(properties, dict) else {}
 
     @property
     def is_builtin(self) -> bool:

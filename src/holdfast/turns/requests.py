@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from holdfast.kit.entity import Shape
 from holdfast.messages.requests import Content, InputMessage, MessageCreate
 from holdfast.messages.shapes import MessageType
+from holdfast.prompt.skills import ClientSkill
 
 
 class ClientTool(Shape):
@@ -15,14 +16,6 @@ class ClientTool(Shape):
     name: str
     description: str | None = None
     parameters: dict[str, Any] | None = None
-
-
-class ClientSkill(Shape):
-    """Something the client can do, listed in the prompt for one request."""
-
-    name: str
-    description: str
-    location: str
 
 
 class SendMessage(Shape):

@@ -13,7 +13,7 @@ from holdfast.llm.models import Models
 from holdfast.loop import context
 from holdfast.messages import threads
 from holdfast.messages.threads import Thread
-from holdfast.store.table import Tx, take_sequence
+from holdfast.store.table import Tx
 from holdfast.turns.begin import Asked, peek
 
 
@@ -21,8 +21,7 @@ def reset(tx: Tx, who: Who, agent_id: str) -> Loaded:
     """Put nothing but the prompt before the model; the history stays in recall."""
     thread, agent = agents.with_own_thread(tx, who, agent_id)
     _refuse_while_busy(thread)
-    window = {"window_start": take_sequence(tx, "messages", 1), "window_ids": None, "summary_id": None}
-    thread = threads.rows.update(tx, who, thread.id, window)
+    thread = threads.empty_window(tx, who, thread.id)
     recompile(tx, who, agent, thread, always=True)
     return load.one(tx, who, agent_id)
 
