@@ -1,6 +1,6 @@
 """What a client chose for an agent's models, in either generation's words, as the columns of an agent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast.agents.model import Agent, Choices, CreateAgent
@@ -8,6 +8,7 @@ from holdfast.errors import BadRequest
 from holdfast.llm.model import ModelCard
 from holdfast.llm.models import Models
 from holdfast.llm.settings import CompactionSettings, LLMConfig
+from holdfast.tools.rules import ToolRule
 
 NAMING = frozenset(
     ("model", "handle", "display_name", "provider_name", "provider_category", "model_endpoint", "model_endpoint_type")
@@ -18,6 +19,9 @@ TWINS = {"max_output_tokens": "max_tokens"} | {
     name: name for name in ("temperature", "parallel_tool_calls", "verbosity", "effort", "strict", "response_format")
 }
 """What model_settings and llm_config both say: the name in the one, and in the other."""
+
+STRUCTURED = "gpt-4o"
+"""How the names of the models begin that may have several run_first rules."""
 
 LIGHT_MODELS = {
     "anthropic": "anthropic/claude-haiku-4-5",
@@ -75,6 +79,19 @@ def columns(models: Models, choices: Choices, before: Agent | None = None) -> di
         card = models.card(values.get("model", before.model if before else None))
         values["compaction_settings"] = compaction(choices.compaction_settings, card, before)
     return values
+
+
+def check_rules(models: Models, handle: str | None, rules: Sequence[ToolRule]) -> None:
+    """Several first tools need a model that keeps to a schema (CONTRACT §4.3)."""
+    first = [rule.tool_name for rule in rules if rule.type == "run_first"]
+    if len(first) < 2:
+        return
+    name = models.card(handle).name
+    if not name.startswith(STRUCTURED):
+        raise BadRequest(
+            f"More than one run_first rule ({', '.join(first)}) needs a model with structured output, "
+            f"{STRUCTURED} or {STRUCTURED}-mini, and this one is {name}; keep one of the rules, or change the model."
+        )
 
 
 def _overrides(choices: Choices) -> dict[str, Any]:

@@ -62,6 +62,12 @@ def recompile(tx: Tx, who: Who, agent: Agent, thread: Thread, *, always: bool = 
     return sections
 
 
+def stale(tx: Tx, who: Who, agent: Agent, thread: Thread) -> str | None:
+    """The text that a thread's stored prompt would be replaced by before the next turn; None when it would stay."""
+    inputs = inputs_of(agent, blocks_of(tx, who, agent, thread), "default" if thread.is_own else thread.id)
+    return None if inputs.digest == thread.prompt_digest else compile_prompt(inputs, counts_of(tx, who, thread)).text
+
+
 def preview(tx: Tx, who: Who, agent: Agent, thread: Thread) -> Sections:
     """The prompt as it would be compiled now; nothing is written."""
     inputs = inputs_of(agent, blocks_of(tx, who, agent, thread), "default" if thread.is_own else thread.id)

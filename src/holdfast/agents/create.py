@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from holdfast.agents import choose, store
+from holdfast.agents.first import first_messages
 from holdfast.agents.load import ALL, Loaded
 from holdfast.agents.model import Agent, CreateAgent
 from holdfast.agents.threads import open_own_thread
@@ -18,6 +19,7 @@ from holdfast.kit.ids import new_id
 from holdfast.llm.models import Models
 from holdfast.messages import requests
 from holdfast.messages.model import Message
+from holdfast.messages.requests import MessageCreate
 from holdfast.prompt import systems
 from holdfast.store.table import Tx
 from holdfast.tools import defaults
@@ -83,6 +85,7 @@ def create(tx: Tx, who: Who, new: CreateAgent, models: Models) -> Loaded:
     _refuse_impossible(new)
     usable = _tools(tx, who, new)
     agent = _agent(who, new, models, usable)
+    choose.check_rules(models, agent.model, agent.tool_rules)
     held = _blocks(tx, who, new)
     store.rows.insert(tx, agent)
     blocks.link_to(tx, who, agent.id, held)
@@ -90,7 +93,7 @@ def create(tx: Tx, who: Who, new: CreateAgent, models: Models) -> Loaded:
     identities.link_agent(tx, who, agent.id, new.identity_ids or [])
     environment = {**(new.tool_exec_environment_variables or {}), **(new.secrets or {})}
     kept = store.set_secrets(tx, who, agent.id, environment) if environment else []
-    first = _first_messages(agent, new)
+    first = _first_messages(agent, new.initial_message_sequence)
     thread = open_own_thread(tx, who, agent, held, first)
     people = identities.of_agents(tx, who, [agent.id]).get(agent.id, []) if new.identity_ids else []
     ids = [thread.prompt_id, *(message.id for message in first)]
@@ -130,11 +133,9 @@ def _tools(tx: Tx, who: Who, new: CreateAgent) -> list[Tool]:
     """The tools by type, by name and by id, each once."""
     names: list[str] = []
     if new.include_base_tools:
-        names += defaults.base_tools(
-            new.agent_type,
-            enable_sleeptime=bool(new.enable_sleeptime),
-            multi_agent=bool(new.include_multi_agent_tools),
-        )
+        names += defaults.base_tools(new.agent_type, enable_sleeptime=bool(new.enable_sleeptime))
+    if new.include_multi_agent_tools:
+        names += defaults.MULTI_AGENT_TOOLS
     found = tools.named(tx, who, list(dict.fromkeys([*names, *(new.tools or [])])))
     if new.tool_ids:
         found = [*found, *tools.each(tx, who, new.tool_ids)]
@@ -194,6 +195,9 @@ def _filled(block: CreateBlock, variables: dict[str, str] | None) -> CreateBlock
     return block.model_copy(update={"value": value})
 
 
-def _first_messages(agent: Agent, new: CreateAgent) -> list[Message]:
+def _first_messages(agent: Agent, asked: Sequence[MessageCreate] | None) -> list[Message]:
+    """What stands after the prompt: what was asked for, else what suits the type."""
+    if asked is None:
+        return first_messages(agent)
     where = {"organization_id": agent.organization_id, "agent_id": agent.id, "thread_id": agent.id}
-    return [requests.stored(sent, **where) for sent in new.initial_message_sequence or []]
+    return [requests.stored(sent, **where) for sent in asked]

@@ -45,6 +45,13 @@ class ContextOverflow(ModelError):
         super().__init__("llm_bad_request", message, detail)
 
 
+class Unusable(ModelError):
+    """The answer is not what the protocol promises."""
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__("llm_error", message, detail)
+
+
 class Retryable(Exception):
     """A failure that another attempt may cure; `error` is what the caller is told when none does."""
 
@@ -164,10 +171,9 @@ def unsendable(target: Target, reason: str) -> ModelError:
     )
 
 
-def unusable(target: Target, what: str, body: bytes = b"") -> ModelError:
-    """An answer that is not what the protocol promises."""
-    return ModelError(
-        "llm_error",
+def unusable(target: Target, what: str, body: bytes = b"") -> Unusable:
+    """An answer that cannot be read."""
+    return Unusable(
         f"{target.provider} ({target.host}) {what}. {_check_url(target)}",
         body[:500].decode(errors="replace"),
     )

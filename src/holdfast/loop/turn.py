@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from holdfast.errors import AppError, ModelError
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
-from holdfast.llm.failures import ContextOverflow
+from holdfast.llm.failures import ContextOverflow, Unusable
 from holdfast.llm.model import Call, Delta
 from holdfast.loop import commit, compact, context, rules
 from holdfast.loop.act import plan
@@ -191,7 +191,9 @@ def _note(turn: Turn, done: commit.Done) -> None:
 
 async def _fail(db: Database, turn: Turn, failed: AppError, step: Step | None = None) -> Ended:
     reason: StopReason = "error"
-    if isinstance(failed, ModelError):
+    if isinstance(failed, Unusable):
+        reason = "invalid_llm_response"
+    elif isinstance(failed, ModelError):
         reason = REASONS.get(failed.code, "llm_api_error")
     await db.write(commit.finish, turn, reason, failed, step)
     return Ended(reason, turn.spent, failed)

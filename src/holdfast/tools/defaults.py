@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from holdfast.tools.builtin import registry
 from holdfast.tools.rules import ContinueToolRule, TerminalToolRule, ToolRule
 
 BASE_TOOLS: Mapping[str, Sequence[str]] = {
@@ -44,6 +43,9 @@ CONTINUING = frozenset(
         "memory_replace",
         "memory_insert",
         "memory_rethink",
+        "search_memory",
+        "store_memories",
+        "rethink_user_memory",
     )
 )
 
@@ -51,11 +53,9 @@ RULELESS_MODELS = ("claude-4-sonnet", "claude-3-5-sonnet", "gpt-5", "gemini-2.5-
 """Models that do better without the base rules."""
 
 
-def base_tools(agent_type: str, *, enable_sleeptime: bool = False, multi_agent: bool = False) -> list[str]:
-    """The names of the tools that a new agent of this type gets, as far as this server has them."""
-    names = WITH_SLEEPTIME if enable_sleeptime and agent_type in SLEEPTIME_CAPABLE else BASE_TOOLS.get(agent_type, ())
-    wanted = (*names, *MULTI_AGENT_TOOLS) if multi_agent else names
-    return [name for name in wanted if name in registry.names()]
+def base_tools(agent_type: str, *, enable_sleeptime: bool = False) -> Sequence[str]:
+    """The names of the tools that a new agent of this type gets."""
+    return WITH_SLEEPTIME if enable_sleeptime and agent_type in SLEEPTIME_CAPABLE else BASE_TOOLS.get(agent_type, ())
 
 
 def wants_base_rules(agent_type: str, model: str | None, asked: bool | None) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.agents import store as agents
-from holdfast.agents.compile import recompile
+from holdfast.agents.compile import recompile, stale
 from holdfast.agents.model import Agent
 from holdfast.agents.wire import context_window
 from holdfast.auth.model import Who
@@ -16,7 +16,7 @@ from holdfast.llm.models import Models
 from holdfast.loop.state import Options, Turn
 from holdfast.messages import requests, threads
 from holdfast.messages import store as messages
-from holdfast.messages.model import Message
+from holdfast.messages.model import Message, TextPart
 from holdfast.messages.requests import MessageCreate
 from holdfast.messages.threads import Thread
 from holdfast.runs import leases
@@ -100,7 +100,11 @@ def peek(tx: Tx, asked: Asked, models: Models) -> Turn:
     thread, agent = asked.find(tx)
     run = _run(asked, agent, thread, "")
     chosen = _model(models, asked, agent, thread)
-    return _assembled(tx, asked, Begun(run, _inputs(asked, agent, thread, run), None), agent, thread, chosen)
+    turn = _assembled(tx, asked, Begun(run, _inputs(asked, agent, thread, run), None), agent, thread, chosen)
+    text = stale(tx, asked.who, agent, thread)
+    if text is not None:
+        turn.window[0] = turn.window[0].model_copy(update={"content": [TextPart(text=text)]})
+    return turn
 
 
 def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, thread: Thread, chosen: Chosen) -> Turn:

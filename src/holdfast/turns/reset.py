@@ -5,24 +5,28 @@ from typing import Any
 from holdfast.agents import load
 from holdfast.agents import store as agents
 from holdfast.agents.compile import preview, recompile
+from holdfast.agents.first import first_messages
 from holdfast.agents.load import Loaded
 from holdfast.auth.model import Who
 from holdfast.conversations import store as conversations
 from holdfast.errors import Busy
 from holdfast.llm.models import Models
 from holdfast.loop import context
+from holdfast.messages import store as messages
 from holdfast.messages import threads
 from holdfast.messages.threads import Thread
 from holdfast.store.table import Tx
 from holdfast.turns.begin import Asked, peek
 
 
-def reset(tx: Tx, who: Who, agent_id: str) -> Loaded:
-    """Put nothing but the prompt before the model; the history stays in recall."""
+def reset(tx: Tx, who: Who, agent_id: str, *, with_first: bool) -> Loaded:
+    """Put nothing but the prompt before the model, or what its type begins with; the history stays in recall."""
     thread, agent = agents.with_own_thread(tx, who, agent_id)
     _refuse_while_busy(thread)
     thread = threads.empty_window(tx, who, thread.id)
     recompile(tx, who, agent, thread, always=True)
+    if with_first:
+        messages.append(tx, first_messages(agent))
     return load.one(tx, who, agent_id)
 
 

@@ -81,7 +81,8 @@ async def cancel_runs(
 async def reset_messages(
     agent_id: AgentId, who: Caller, db: Db, models: Llms, body: Annotated[ResetRequest | None, Body()] = None
 ) -> Response:
-    return reply(agents_wire.state(await db.write(reset.reset, who, agent_id), models))
+    with_first = body is not None and body.add_default_initial_messages
+    return reply(agents_wire.state(await db.write(reset.reset, who, agent_id, with_first=with_first), models))
 
 
 @router.post("/conversations/{conversation_id}/messages", LettaResponse, streams=StreamedEvent, tag="conversations")

@@ -14,6 +14,8 @@ from holdfast.tools.builtin.tool import ToolError, tool
 DEFAULT_RESULTS = 5
 MOST_RESULTS = 50
 SEARCHED: Mapping[str, Role] = {"user": "user", "assistant": "assistant"}
+EVENTS = ('{"type": "heartbeat"', '{"type": "login"')
+"""How messages begin that nobody wrote."""
 UNITS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
@@ -82,7 +84,9 @@ def _moment(argument: str, text: str | None, timezone: str | None, when_only_a_d
 
 
 def _said(message: Message) -> str:
-    """What a message says to people: its text, and what was said through `send_message`."""
+    """What a message says to people: its text, and what was said through `send_message`; nothing for a mere event."""
+    if message.text.startswith(EVENTS):
+        return ""
     spoken = [_spoken(call.arguments) for call in message.calls if call.name == send_message.name]
     return "\n".join(filter(None, [message.text, *spoken]))
 

@@ -2,23 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 
-from holdfast.tools.builtin import conversation, memory
+from holdfast.tools.builtin import conversation, later, memory, memory_command
+from holdfast.tools.builtin.later import Later
 from holdfast.tools.builtin.tool import Builtin
 
-AREAS = (conversation, memory)
+AREAS = (conversation, memory, memory_command)
 
-_by_name: Mapping[str, Builtin] = {
+_runnable: Mapping[str, Builtin] = {
     made.name: made for area in AREAS for made in vars(area).values() if isinstance(made, Builtin)
 }
+_by_name: Mapping[str, Builtin | Later] = {**{record.name: record for record in later.EVERY}, **_runnable}
 
 
 def names() -> Sequence[str]:
     return tuple(_by_name)
 
 
-def every() -> Sequence[Builtin]:
+def every() -> Sequence[Builtin | Later]:
     return tuple(_by_name.values())
 
 
 def find(name: str) -> Builtin | None:
-    return _by_name.get(name)
+    """A tool that can be run."""
+    return _runnable.get(name)

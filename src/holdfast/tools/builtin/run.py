@@ -27,7 +27,7 @@ def run(ctx: ToolContext, call: ToolCallPart, return_char_limit: int = RETURN_CH
 def _known(name: str) -> Builtin:
     found = registry.find(name)
     if found is None:
-        raise ToolError(f"There is no built-in tool named {name!r}.")
+        raise ToolError(f"This server does not run {name} yet; nothing was done. Go on without it.")
     return found
 
 

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -44,6 +44,8 @@ class Builtin:
         docs = parsed(inspect.getdoc(self.function)).parameters
         signature = inspect.signature(self.function, eval_str=True)
         _, *parameters = signature.parameters.values()
+        if parameters and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD:
+            parameters = [*parameters[:-1], *_optional(parameters[-1])]
         fields: dict[str, Any] = {
             parameter.name: (
                 parameter.annotation,
@@ -84,6 +86,15 @@ def tool(tool_type: ToolType) -> Callable[[Callable[Concatenate[ToolContext, P],
         return Builtin(function, tool_type)
 
     return make
+
+
+def _optional(given: inspect.Parameter) -> list[inspect.Parameter]:
+    """The arguments that `**given: Unpack[…]` stands for; each may be left out."""
+    (shape,) = get_args(given.annotation)
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in get_type_hints(shape).items()
+    ]
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,234 @@
+"""Tools of V1 that can be attached and are shown to the model, and that this server does not run (CONTRACT §6.3)."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from holdfast.kit.reply import encode
+from holdfast.tools.model import ToolType
+
+Schema = dict[str, Any]
+
+
+def text(description: str, **more: Any) -> Schema:
+    return {"type": "string", "description": description, **more}
+
+
+def whole(description: str) -> Schema:
+    return {"type": "integer", "description": description}
+
+
+def yes_or_no(description: str) -> Schema:
+    return {"type": "boolean", "description": description}
+
+
+def texts(description: str) -> Schema:
+    return {"type": "array", "items": {"type": "string"}, "description": description}
+
+
+def things(description: str, required: tuple[str, ...], **properties: Schema) -> Schema:
+    one = {"type": "object", "properties": properties, "required": list(required)}
+    return {"type": "array", "items": one, "description": description}
+
+
+@dataclass(frozen=True)
+class Later:
+    """A tool as it is known by name and schema."""
+
+    name: str
+    tool_type: ToolType
+    description: str
+    required: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+    optional: Mapping[str, Schema] = field(default_factory=dict[str, Schema])
+
+    @cached_property
+    def json_schema(self) -> dict[str, Any]:
+        parameters = {"type": "object", "properties": {**self.required, **self.optional}, "required": [*self.required]}
+        return {"name": self.name, "description": self.description, "parameters": parameters}
+
+    @cached_property
+    def revision(self) -> str:
+        """Changes whenever the wording of the schema does."""
+        return hashlib.sha256(encode(self.json_schema)).hexdigest()[:16]
+
+
+ARCHIVAL = (
+    Later(
+        "archival_memory_insert",
+        "letta_core",
+        "Keep a fact in archival memory, which has no limit and is searched when needed.",
+        {"content": text("The fact, written so that it makes sense alone.")},
+        {"tags": texts("Words under which it can be found again.")},
+    ),
+    Later(
+        "archival_memory_search",
+        "letta_core",
+        "Search archival memory for what means the same as the query.",
+        {"query": text("What to look for, in words or as a question.")},
+        {
+            "tags": texts("Only passages with these tags."),
+            "tag_match_mode": text("Whether any or all of the tags must be there.", enum=["any", "all"]),
+            "top_k": whole("How many passages at most."),
+            "start_datetime": text("Only passages from then on: an ISO date or time."),
+            "end_datetime": text("Only passages until then: an ISO date or time."),
+        },
+    ),
+)
+
+PATCHING = (
+    Later(
+        "memory_apply_patch",
+        "letta_memory_core",
+        "Apply a patch to memory blocks: lines that begin with `-` go, with `+` come, and others must match.",
+        {
+            "label": text("The block to patch."),
+            "patch": text(
+                "The patch. For several blocks, parts that begin with `*** Add Block:`, `*** Update Block:` or "
+                "`*** Delete Block:` and the label; `*** Move to:` renames."
+            ),
+        },
+    ),
+)
+
+FILES = (
+    Later(
+        "open_files",
+        "letta_files_core",
+        "Open files, so that their text is in view.",
+        {
+            "file_requests": things(
+                "The files, each with the part that is wanted.",
+                ("file_name",),
+                file_name=text("The file's name, with its folder."),
+                offset=whole("The first line, counted from 0."),
+                length=whole("How many lines."),
+            )
+        },
+        {"close_all_others": yes_or_no("Whether all other files are closed; false when left out.")},
+    ),
+    Later(
+        "grep_files",
+        "letta_files_core",
+        "Find lines in files that match a regular expression.",
+        {"pattern": text("The regular expression.")},
+        {
+            "include": text("Only files whose name matches this pattern, such as *.md."),
+            "context_lines": whole("How many lines to show around a match, 1 when left out."),
+            "offset": whole("How many matches to pass over, for the next page."),
+        },
+    ),
+    Later(
+        "semantic_search_files",
+        "letta_files_core",
+        "Find passages in files that mean the same as the query.",
+        {"query": text("What to look for, in words or as a question.")},
+        {"limit": whole("How many passages at most, 5 when left out.")},
+    ),
+)
+
+OUTSIDE = (
+    Later(
+        "run_code",
+        "letta_builtin",
+        "Run a program in a sandbox and return what it prints.",
+        {
+            "code": text("The program."),
+            "language": text("Its language.", enum=["python", "js", "ts", "r", "java"]),
+        },
+    ),
+    Later(
+        "run_code_with_tools",
+        "letta_builtin",
+        "Run a Python program in which your other tools can be called as functions.",
+        {"code": text("The program.")},
+    ),
+    Later(
+        "web_search",
+        "letta_builtin",
+        "Search the web.",
+        {"query": text("What to look for.")},
+        {
+            "num_results": whole("How many results, 10 when left out."),
+            "category": text("The kind of page to look for, such as news, company or research paper."),
+            "include_text": yes_or_no("Whether the text of the pages comes along; false when left out."),
+            "include_domains": texts("Only pages of these domains."),
+            "exclude_domains": texts("No pages of these domains."),
+            "start_published_date": text("Only pages published from then on: an ISO date."),
+            "end_published_date": text("Only pages published until then: an ISO date."),
+            "user_location": text("The country from which to search, in two letters."),
+        },
+    ),
+    Later(
+        "fetch_webpage",
+        "letta_builtin",
+        "Read a web page as Markdown text.",
+        {"url": text("The address of the page.")},
+    ),
+)
+
+OTHER_AGENTS = (
+    Later(
+        "send_message_to_agent_and_wait_for_reply",
+        "letta_multi_agent_core",
+        "Send a message to another agent and wait for its answer.",
+        {"message": text("What to say."), "other_agent_id": text("The id of the agent, agent-….")},
+    ),
+    Later(
+        "send_message_to_agents_matching_tags",
+        "letta_multi_agent_core",
+        "Send a message to all agents with certain tags and wait for their answers.",
+        {
+            "message": text("What to say."),
+            "match_all": texts("Tags that an agent must all have."),
+            "match_some": texts("Tags of which an agent must have one."),
+        },
+    ),
+    Later(
+        "send_message_to_agent_async",
+        "letta_multi_agent_core",
+        "Send a message to another agent without waiting for an answer.",
+        {"message": text("What to say."), "other_agent_id": text("The id of the agent, agent-….")},
+    ),
+)
+
+VOICE = (
+    Later(
+        "search_memory",
+        "letta_voice_sleeptime_core",
+        "Search what was said before, when what is in view does not answer the question.",
+        {
+            "convo_keyword_queries": {**texts("Words to look for."), "type": ["array", "null"]},
+            "start_minutes_ago": {**whole("Only what was said since so many minutes."), "type": ["integer", "null"]},
+            "end_minutes_ago": {**whole("Only what was said before so many minutes."), "type": ["integer", "null"]},
+        },
+    ),
+    Later(
+        "store_memories",
+        "letta_voice_sleeptime_core",
+        "Keep parts of the conversation that is about to leave the view.",
+        {
+            "chunks": things(
+                "The parts, each a range of messages.",
+                ("start_index", "end_index", "context"),
+                start_index=whole("The first message of the part."),
+                end_index=whole("The last message of the part."),
+                context=text("Why it matters, in one or two sentences."),
+            )
+        },
+    ),
+    Later(
+        "rethink_user_memory",
+        "letta_voice_sleeptime_core",
+        "Rewrite the memory block about the user.",
+        {"new_memory": text("The complete new text of the block.")},
+    ),
+    Later(
+        "finish_rethinking_memory",
+        "letta_voice_sleeptime_core",
+        "Say that the memory is in order and nothing is left to do.",
+    ),
+)
+
+EVERY = (*ARCHIVAL, *PATCHING, *FILES, *OUTSIDE, *OTHER_AGENTS, *VOICE)
