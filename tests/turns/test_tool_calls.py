@@ -159,3 +159,14 @@ def test_an_empty_answer_ends_the_turn_and_stores_nothing_of_the_model(org: Org,
     assert answer["stop_reason"]["stop_reason"] == "end_turn"
     assert "assistant_message" not in {m["message_type"] for m in of_agent(org, owner)}
     assert say(org, f"agents/{owner}", "REPLY still here")["messages"][0]["content"] == "still here"
+
+
+@pytest.mark.contract("turns.unreadable-answer")
+def test_an_answer_that_cannot_be_read_is_named_so(org: Org, models: OpenAIServer) -> None:
+    models.queue(Reply(raw=b"<html>busy</html>", headers={"content-type": "application/json"}))
+    owner = agent(org)
+    found = streamed(org, f"agents/{owner}", "hello")
+    assert kinds(found) == ["stop_reason", "error_message", "[DONE]"]
+    assert next(event.json for event in found if event.kind == "stop_reason")["stop_reason"] == "invalid_llm_response"
+    (run,) = org.http.get("/v1/runs/", params={"agent_id": owner}).json()
+    assert (run["status"], run["stop_reason"]) == ("failed", "invalid_llm_response")

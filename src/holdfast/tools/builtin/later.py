@@ -147,7 +147,7 @@ OUTSIDE = (
     Later(
         "web_search",
         "letta_builtin",
-        "Search the web.",
+        "Search the web and return the pages that fit best.",
         {"query": text("What to look for.")},
         {
             "num_results": whole("How many results, 10 when left out."),
