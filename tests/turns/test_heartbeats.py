@@ -11,6 +11,7 @@ from tests.harness.tenants import Org
 from tests.messages.talking import Json, agent, of_agent, say
 from tests.turns.listening import asked, kinds, streamed
 from tests.turns.test_rules import forced, offered, returns, rule, stop
+from tests.turns.test_tokens import added_up
 
 MODEL = "openai/gpt-4o-mini"
 TOOLS = ["send_message", "memory_insert", "conversation_search"]
@@ -177,10 +178,11 @@ def test_an_answer_without_a_call_ends_the_turn(org: Org, models: OpenAIServer, 
     models.queue(reply)
     answer = say(org, f"agents/{owner}", "go")
     assert stop(answer) == "no_tool_call"
-    assert [text for _, text in shown(answer)] == kept
+    assert shown(answer) == [("reasoning_message", text) for text in kept]
     (run,) = answer["usage"]["run_ids"]
     assert org.http.get(f"/v1/runs/{run}").json()["status"] == "failed"
     assert say(org, f"agents/{owner}", "REPLY still here")["messages"][-1]["content"] == "still here"
+    assert [m["content"] for m in asked(models) if m["role"] == "assistant"] == kept
 
 
 @pytest.mark.contract("turns.heartbeat.max-steps")
@@ -255,3 +257,16 @@ def test_a_search_does_not_find_heartbeats(org: Org, models: OpenAIServer) -> No
     found = returns(say(org, f"agents/{owner}", "look"))[0][1]
     assert "Hello." in found
     assert "heartbeat" not in found
+
+
+@pytest.mark.contract("turns.heartbeat.tokens")
+def test_tokens_add_up_to_what_is_stored(org: Org, models: OpenAIServer) -> None:
+    models.queue(Reply("So.", calls=insert().calls), call("send_message", message="Hello there."), Reply("Words."))
+    owner = classic(org)
+    for _ in range(2):
+        found = added_up(streamed(org, f"agents/{owner}", "go", stream_tokens=True))
+        run = found[0]["run_id"]
+        listed = org.http.get(f"/v1/runs/{run}/messages", params={"order": "asc"}).json()
+        stored = [m for m in listed if m["message_type"] != "user_message"]
+        names = ("message_type", "id", "otid", "content", "reasoning", "source", "tool_calls")
+        assert [[m.get(n) for n in names] for m in found] == [[m.get(n) for n in names] for m in stored]

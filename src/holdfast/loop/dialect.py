@@ -149,15 +149,15 @@ class Heartbeat:
         if not inner:
             return message
         parts = [part for part in message.content if not _is_inner(part)]
+        if not message.calls:
+            return message.model_copy(update={"content": [*parts, TextPart(text="\n".join(inner))]})
         at = next((number for number, part in enumerate(parts) if isinstance(part, ToolCallPart)), None)
         if thinks and at is not None:
             parts[at] = _with_thought(cast(ToolCallPart, parts[at]), "\n".join(inner))
         return message.model_copy(update={"content": parts})
 
     def kept(self, parts: Sequence[Part], calls: Sequence[ToolCallPart], own: Arguments) -> list[Part]:
-        """Words beside a call are thoughts, as is the argument that was made for them."""
-        if not calls:
-            return list(parts)
+        """Words outside of a call are thoughts, as is the argument that was made for them."""
         said = [_inner(part.text) if isinstance(part, TextPart) else part for part in parts]
         split = [
             ("", call.arguments) if THINKING in own.get(call.name, ()) else without_thinking(call.arguments)

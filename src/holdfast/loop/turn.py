@@ -14,6 +14,7 @@ from holdfast.llm.model import Call, Delta
 from holdfast.loop import commit, compact, context, rules
 from holdfast.loop.act import plan
 from holdfast.loop.answer import Answer
+from holdfast.loop.dialect import THINKING
 from holdfast.loop.events import Began, Committed, Ended, Event, Said
 from holdfast.loop.state import Turn
 from holdfast.messages.model import Message, ToolCallPart
@@ -30,7 +31,7 @@ REASONS: dict[str, StopReason] = {
 
 async def play(db: Database, turn: Turn) -> AsyncGenerator[Event]:
     """Work on a turn to its end. The last event is `Ended`, whatever happens."""
-    yield Began(turn.run.id)
+    yield Began(turn.run.id, THINKING if turn.dialect.forces else None)
     try:
         async with aclosing(_steps(db, turn)) as events:
             async for event in events:
