@@ -11,6 +11,9 @@ from holdfast.messages.model import ImagePart, Message, Part, TextPart, ToolCall
 
 INTERRUPTED = "Interrupted: the server stopped before this call returned. It may or may not have had an effect."
 
+SEEING = ("user", "summary")
+"""The roles whose images a model can be shown."""
+
 log = logging.getLogger("holdfast.repair")
 
 
@@ -34,7 +37,8 @@ def sendable(messages: Sequence[Message]) -> list[Message]:
 def _without_returns(message: Message) -> Message | None:
     """What a message says and calls, its returns left out; None when that is nothing that a model could be shown."""
     parts = list(_said(message))
-    if any(isinstance(part, ImagePart | ToolCallPart) or _has_text(part) for part in parts):
+    shows = (ImagePart, ToolCallPart) if message.role in SEEING else ToolCallPart
+    if any(isinstance(part, shows) or _has_text(part) for part in parts):
         return _changed(message, parts)
     if not message.returns:
         log.info("left out empty message %s", message.id)
