@@ -94,22 +94,24 @@ def test_conversations_stream_unless_told_otherwise(org: Org) -> None:
 
 @pytest.mark.contract("turns.stream.error")
 @pytest.mark.parametrize(
-    ("reply", "kind"),
+    ("reply", "kind", "reason"),
     [
-        (Reply(status=401, error="no such key"), "llm_authentication"),
-        (Reply(status=400, error="bad request"), "llm_bad_request"),
-        (Reply("one two three four", cut_after=3), "stream_incomplete"),
-        (Reply(raw=b"this is no JSON"), "llm_error"),
+        (Reply(status=401, error="no such key"), "llm_authentication", "llm_api_error"),
+        (Reply(status=400, error="bad request"), "llm_bad_request", "llm_api_error"),
+        (Reply("one two three four", cut_after=3), "stream_incomplete", "llm_api_error"),
+        (Reply(raw=b"this is no JSON"), "llm_error", "invalid_llm_response"),
     ],
     ids=["before the first chunk", "refused", "in the middle", "garbage"],
 )
-def test_a_failing_model_is_one_error_event(org: Org, models: OpenAIServer, reply: Reply, kind: str) -> None:
+def test_a_failing_model_is_one_error_event(
+    org: Org, models: OpenAIServer, reply: Reply, kind: str, reason: str
+) -> None:
     models.queue(reply, reply, reply)
     owner = agent(org)
     found = streamed(org, f"agents/{owner}", "hello")
     assert kinds(found) == ["stop_reason", "error_message", "[DONE]"]
-    reason, error, _ = found[1:]
-    assert reason.json["stop_reason"] == "llm_api_error"
+    ended, error, _ = found[1:]
+    assert ended.json["stop_reason"] == reason
     assert error.name == "error"
     assert set(error.json) == {"message_type", "run_id", "error_type", "message", "detail", "seq_id"}
     assert error.json["error_type"] == kind
