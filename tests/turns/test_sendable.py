@@ -72,7 +72,37 @@ def chat_completions(body: Json) -> None:
     assert not waiting
 
 
-CHECKS: Mapping[str, Callable[[Json], None]] = {"openai": chat_completions}
+def claude(body: Json) -> None:
+    """User and assistant take turns, calls are answered by the very next message, no text is empty."""
+    roles = [message["role"] for message in body["messages"]]
+    assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"] * (len(roles) % 2)
+    waiting = set[str]()
+    for message in body["messages"]:
+        content: str | list[Json] = message["content"]
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        assert blocks
+        assert all(block["text"].strip() for block in blocks if block["type"] == "text")
+        assert {block["tool_use_id"] for block in blocks if block["type"] == "tool_result"} == waiting
+        uses = [block["id"] for block in blocks if block["type"] == "tool_use"]
+        waiting = set(uses)
+        assert len(waiting) == len(uses)
+    assert not waiting
+
+
+def converse(body: Json) -> None:
+    """The same of Bedrock, whose blocks are named by their only key."""
+
+    def block(sent: Json) -> Json:
+        if use := sent.get("toolUse"):
+            return {"type": "tool_use", "id": use["toolUseId"]}
+        if result := sent.get("toolResult"):
+            return {"type": "tool_result", "tool_use_id": result["toolUseId"]}
+        return {"type": "text", "text": sent["text"]} if "text" in sent else {"type": next(iter(sent))}
+
+    claude({"messages": [{**m, "content": list(map(block, m["content"]))} for m in body["messages"]]})
+
+
+CHECKS: Mapping[str, Callable[[Json], None]] = {"openai": chat_completions, "anthropic": claude, "bedrock": converse}
 """What a wire's server demands; of the others, that a request can be written at all."""
 
 
