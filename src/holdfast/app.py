@@ -18,6 +18,7 @@ from holdfast.auth.gate import Gate, Policy
 from holdfast.auth.keyring import Keyring
 from holdfast.config import Settings
 from holdfast.errors import AppError
+from holdfast.feed.redis import Redis, RedisCalls, RedisFeed
 from holdfast.kit.bodylimit import BodyLimit
 from holdfast.kit.egress import Egress
 from holdfast.kit.routes import Dispatch
@@ -27,9 +28,10 @@ from holdfast.llm.models import Models
 from holdfast.rehearsal import rehearse
 from holdfast.repeats.middleware import Repeats
 from holdfast.routers import ROUTERS
+from holdfast.runs.feed import TableFeed
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
-from holdfast.turns.runner import Runner
+from holdfast.turns.runner import Ports, Runner
 
 
 def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
@@ -62,10 +64,17 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.db = db
     app.state.keyring = keyring
     app.state.models = models
-    app.state.runner = Runner(db, models, settings)
     app.state.egress = Egress(settings.allow_private_urls)
+    app.state.runner = Runner(db, _ports(settings, db, models, app.state.egress), settings)
     app.state.draining = asyncio.Event()
     return app
+
+
+def _ports(settings: Settings, db: Database, models: Models, egress: Egress) -> Ports:
+    if settings.redis_url is None:
+        return Ports(models, TableFeed(db), egress)
+    redis = Redis(settings.redis_url)
+    return Ports(models, RedisFeed(redis), egress, RedisCalls(redis))
 
 
 def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Middleware]:

@@ -8,7 +8,7 @@ class AppError(Exception):
     """Something the caller can be told: `detail` names the thing, the value and the way out."""
 
     status: ClassVar[int] = 500
-    retry: ClassVar[bool | None] = None
+    retry: bool | None = None
     """What `x-should-retry` says to the SDK; None leaves its own rules in force."""
     code: str = "internal_error"
     """The kind of failure, in the words of a stream's error event (CONTRACT §3.2)."""
@@ -65,6 +65,12 @@ class Busy(Conflict):
     """Another turn holds the thread; a blind repeat would only queue behind it again."""
 
     retry = False
+
+
+class Gone(AppError):
+    """It was there, and is not kept any longer."""
+
+    status = 410
 
 
 class TooLarge(AppError):

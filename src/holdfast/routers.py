@@ -15,13 +15,14 @@ from holdfast.runs import routes as runs
 from holdfast.steps import routes as steps
 from holdfast.steps import run_routes
 from holdfast.tools import routes as tools
-from holdfast.turns import compact_routes, generate
+from holdfast.turns import background_routes, compact_routes, generate
 from holdfast.turns import routes as turns
 from holdfast.web import routes as web
 
 ROUTERS: tuple[Router, ...] = (
     admin_routes.router,
     agents.router,
+    background_routes.router,
     blocks.router,
     compact_routes.router,
     conversations.router,

@@ -73,7 +73,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 """`messages.model` allows that one file, `messages` the whole folder. A folder may always import from itself."""
 
-FURTHER_TABLES = {"messages/threads.py", "runs/leases.py", "runs/processes.py"}
+FURTHER_TABLES = {"messages/threads.py", "runs/events.py", "runs/leases.py", "runs/processes.py"}
 """Files besides store.py that hold SQL: the second table of their noun."""
 
 

@@ -16,6 +16,7 @@ from holdfast.kit.page import Page
 from holdfast.messages import store as messages
 from holdfast.messages import threads
 from holdfast.messages.threads import Thread
+from holdfast.runs import events
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.steps import store as steps
@@ -124,7 +125,7 @@ def delete(tx: Tx, who: Who, id: str) -> None:
     isolated = [block_id for thread in threads.of_agent(tx, who, id) for block_id in thread.isolated_block_ids]
     for block_id in blocks.rows.many(tx, who, isolated):
         blocks.delete(tx, who, block_id)
-    for part in (messages, threads, runs, steps):
+    for part in (messages, threads, events, runs, steps):
         part.delete_of_agent(tx, who, id)
     for part in (blocks, tools, identities):
         part.unlink_agent(tx, who, id)

@@ -60,6 +60,12 @@ def _uri(text: str) -> str:
     return re.sub(r"([?&])ssl=", r"\1sslmode=", text)
 
 
+def _redis(text: str) -> str:
+    if not re.match(r"rediss?://[^/]|unix:///", text):
+        raise ValueError
+    return text
+
+
 def _schema(text: str) -> str:
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", text):
         raise ValueError
@@ -79,5 +85,6 @@ WORDS = Form(words, "names separated by commas")
 ORIGINS = Form(_origins, "origins such as https://app.example.com, separated by commas, or *")
 DIRECTORY = Form(Path, "a directory")
 POSTGRES = Form(_uri, "postgresql://user:password@host:port/database")
+REDIS = Form(_redis, "redis://user:password@host:port/0, or rediss:// for TLS")
 SCHEMA = Form(_schema, "a lower-case name of letters, digits and _")
 LEVEL = Form(_level, "debug, info, warning or error")

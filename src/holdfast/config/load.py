@@ -33,6 +33,9 @@ def load(environment: Mapping[str, str], flags: Mapping[str, object]) -> Setting
         values[setting.name], origins[setting.name] = _value(setting, clean, flags, warnings)
     if values["pg_uri"] is None and "LETTA_PG_HOST" in clean:
         values["pg_uri"], origins["pg_uri"] = _uri_of_parts(clean), "LETTA_PG_HOST and its parts"
+    if values["redis_url"] is None and values["redis_host"] is not None:
+        values["redis_url"] = f"redis://{values['redis_host']}:{values['redis_port']}"
+        origins["redis_url"] = f"{origins['redis_host']} and its port"
     values["data"] = _expanded(values["data"], clean)
     warnings += _unknown(clean)
     warnings += _without_effect(clean)

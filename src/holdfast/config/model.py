@@ -13,6 +13,7 @@ from holdfast.config.forms import (
     ORIGINS,
     PORT,
     POSTGRES,
+    REDIS,
     SCHEMA,
     SECONDS,
     TEXT,
@@ -86,14 +87,21 @@ class Settings:
             whole(1, 200), "LETTA_PG_POOL_SIZE", about="Connections to PostgreSQL, at most; half of them only read."
         ),
     )
+    redis_url: str | None = field(
+        default=None,
+        repr=False,
+        metadata=env(
+            REDIS,
+            "LETTA_REDIS_URL",
+            about="The Redis that keeps the events of background runs; without it the database does.",
+            secret=True,
+        ),
+    )
     redis_host: str | None = field(
         default=None,
-        metadata=env(TEXT, "LETTA_REDIS_HOST", about="Redis.", idle="this version keeps everything in the database"),
+        metadata=env(TEXT, "LETTA_REDIS_HOST", about="The host of a Redis without password, instead of its URL."),
     )
-    redis_port: int = field(
-        default=6379,
-        metadata=env(PORT, "LETTA_REDIS_PORT", about="Its port.", idle="this version keeps everything in the database"),
-    )
+    redis_port: int = field(default=6379, metadata=env(PORT, "LETTA_REDIS_PORT", about="Its port."))
     secure: bool | None = field(
         default=None,
         metadata=env(

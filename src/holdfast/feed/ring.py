@@ -38,6 +38,18 @@ class Ring(Generic[T]):
             except TimeoutError:
                 yield None
 
+    async def batches(self) -> AsyncGenerator[list[T]]:
+        """Every event in order until the end, in batches: each is what came while the one before was worked on."""
+        at = 0
+        while True:
+            if new := self.events[at:]:
+                at += len(new)
+                yield new
+            elif self.is_closed:
+                return
+            else:
+                await self._grown.wait()
+
     async def closed(self) -> None:
         """Wait for the end."""
         while not self.is_closed:

@@ -56,6 +56,17 @@ class Egress:
         except TimeoutError as late:
             raise BadRequest(f"{_shown(url)} did not answer within {seconds:g} seconds.") from late
 
+    async def post(
+        self, url: str, body: bytes, purpose: Purpose, *, by: By = "organization", seconds: float = CONNECT_SECONDS
+    ) -> int:
+        """Send JSON to a URL and say with which status it answered; a redirect is such an answer."""
+        try:
+            async with asyncio.timeout(seconds):
+                async with _open(url, await self.address(url, purpose, by), body) as response:
+                    return response.status_code
+        except TimeoutError as late:
+            raise BadRequest(f"{_shown(url)} did not answer within {seconds:g} seconds.") from late
+
     async def address(self, url: str, purpose: Purpose, by: By) -> Address:
         """The checked address behind a URL; one that must not be reached is an error."""
         parts = _parts(url)
@@ -126,8 +137,8 @@ def _port(parts: SplitResult) -> int:
 
 
 @asynccontextmanager
-async def _open(url: str, at: Address) -> "AsyncGenerator[httpx2.Response]":
-    """A request for the URL whose connection goes to that address."""
+async def _open(url: str, at: Address, body: bytes | None = None) -> "AsyncGenerator[httpx2.Response]":
+    """A request for the URL, with a body to post or without, whose connection goes to that address."""
     import httpx2
 
     parts = urlsplit(url)
@@ -135,7 +146,9 @@ async def _open(url: str, at: Address) -> "AsyncGenerator[httpx2.Response]":
     target = parts._replace(netloc=f"{host}:{_port(parts)}", fragment="").geturl()
     extensions = {"sni_hostname": parts.hostname} if parts.scheme == "https" else {}
     async with httpx2.AsyncClient(trust_env=False, timeout=CONNECT_SECONDS * 2) as client:
-        request = client.build_request("GET", target, headers={"Host": parts.netloc}, extensions=extensions)
+        headers = {"Host": parts.netloc} | ({} if body is None else {"Content-Type": "application/json"})
+        method = "GET" if body is None else "POST"
+        request = client.build_request(method, target, headers=headers, content=body, extensions=extensions)
         try:
             response = await client.send(request, stream=True)
         except httpx2.HTTPError as failed:

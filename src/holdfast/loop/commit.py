@@ -68,7 +68,7 @@ def step(tx: Tx, work: Work) -> Done:
         message.step_id = work.step.id
     messages.append(tx, [*turn.inputs, *produced, *heartbeat])
     steps.insert(tx, _recorded(work, reason))
-    if turn.inputs and not is_over:
+    if turn.inputs and not is_over and not turn.run.background:
         runs.change(tx, turn.who, turn.run.id, {"input": []})
     if reason is not None and is_over:
         _end_run(tx, turn, reason)
@@ -196,6 +196,8 @@ def _end_run(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = N
     run.num_steps, run.total_duration_ns, run.ttft_ns = turn.spent.steps, turn.elapsed_ns, turn.first_token_ns
     if failed is not None:
         run.metadata = {**run.metadata, "error": failed.account()}
+    elif turn.result is not None:
+        run.metadata = {**run.metadata, **turn.result(tx, turn, reason)}
     runs.end(tx, run)
     agents.note_run(tx, turn.who, run)
     if turn.agent.message_buffer_autoclear:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,8 @@ from holdfast.loop.rules import Allowed, Past
 from holdfast.messages.model import Message
 from holdfast.messages.threads import Thread
 from holdfast.prompt.skills import ClientSkill
-from holdfast.runs.model import Run
+from holdfast.runs.model import Run, StopReason
+from holdfast.store.table import Tx
 from holdfast.tools.model import Tool
 
 
@@ -49,6 +50,10 @@ class Turn:
     provider: Provider
     models: Models
     context_window: int
+    result: "Callable[[Tx, Turn, StopReason], Mapping[str, Any]] | None" = None
+    """What the run keeps of a turn that ended well, beside how it ended."""
+    concluded: StopReason | None = None
+    """Why the turn is over although its run is not: the process died between the two."""
     is_cancelled: bool = False
     asking: "asyncio.Task[Any] | None" = None
     """The task that waits for the model, while it does."""

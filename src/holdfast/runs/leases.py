@@ -34,6 +34,7 @@ _TAKE = Prepared(
     .values(lease_owner=sa.bindparam("owner"), lease_run_id=sa.bindparam("run"), fence=t.fence + 1)
     .returning(threads.rows.table)
 )
+_LOCK = sa.select(t.id).where(_MINE).with_for_update()
 _SPOKEN = sa.func.coalesce(sa.bindparam("spoken", type_=Moment()), t.last_message_at, type_=Moment())
 _OURS = threads.rows.table.update().where(_MINE, t.fence == sa.bindparam("held"))
 _KEEP = Prepared(_OURS.values(last_message_at=_SPOKEN))
@@ -52,6 +53,11 @@ def take(tx: Tx, thread: Thread, run: Run, owner: str) -> Thread | None:
     values = {"owner": owner, "run": run.id, "since": run.created_at}
     row = _TAKE.row(tx, values | {"org": thread.organization_id, "thread": thread.id})
     return None if row is None else threads.rows.load(row)
+
+
+def lock(tx: Tx, thread: Thread) -> None:
+    """Let requests for a thread come one at a time until this transaction ends, whoever holds the thread."""
+    tx.execute(_LOCK, {"org": thread.organization_id, "thread": thread.id})
 
 
 def keep(tx: Tx, thread: Thread, *, spoken: datetime | None) -> None:

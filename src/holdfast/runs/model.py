@@ -23,6 +23,9 @@ StopReason = Literal[
     "requires_approval",
     "context_window_overflow_in_system_prompt",
 ]
+NOBODY = "nobody"
+"""The owner of a run that its process has let go of, for another to take over."""
+
 COMPLETED: frozenset[str] = frozenset(("end_turn", "max_steps", "tool_rule", "requires_approval"))
 
 
@@ -56,7 +59,15 @@ class Run(Entity):
     started_at: Annotated[datetime | None, Hidden] = None
     project_id: Annotated[str | None, Hidden] = None
     owner: Annotated[str | None, Hidden] = None
-    """The server process that works on it."""
+    """The server process that still has something to do for it: to work on it, or to tell how it ended."""
+    epoch: Annotated[int, Hidden] = 1
+    """Counts its owners, so that what an earlier one still writes is refused."""
+    deaths: Annotated[int, Hidden] = 0
+    """How many processes have died while they worked on it."""
+    request: Annotated[dict[str, Any] | None, Hidden] = None
+    """What was asked besides the messages, and by whom: all that another process needs to go on with it."""
+    request_key: Annotated[str | None, Hidden] = None
+    """The same for a request that is sent again, so that it finds this run."""
 
     @property
     def is_over(self) -> bool:

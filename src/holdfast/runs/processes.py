@@ -1,19 +1,22 @@
 """The server processes that are alive. A process that stopped beating leaves its runs and threads to the others."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from holdfast.kit.clock import now
 from holdfast.messages import threads
 from holdfast.runs import store as runs
+from holdfast.runs.model import NOBODY, Run
 from holdfast.store.columns import Moment
 from holdfast.store.table import Tx, clock, metadata
 
 BEAT_S = 2.0
 ALIVE_FOR = timedelta(seconds=7)
-"""With a beat, less than the ten seconds after which the runs of a killed process are over."""
+"""With a beat, less than the ten seconds after which the runs of a killed process are over, or go on elsewhere."""
 
 processes = sa.Table(
     "processes",
@@ -23,24 +26,39 @@ processes = sa.Table(
 )
 c = processes.c
 
-ENDING = ("status", "stop_reason", "completed_at", "updated_at", "metadata")
-INTERRUPTED = {
-    "error": {"type": "interrupted", "message": "The server stopped while it worked on this run.", "detail": ""}
-}
+MOST_DEATHS = 3
+MOST_AT_ONCE = 50
+"""How many runs a process takes over in one go; the others get theirs meanwhile."""
+
+ENDING = ("status", "stop_reason", "completed_at", "updated_at", "metadata", "owner", "epoch", "deaths")
+INTERRUPTED = "The server stopped while it worked on this run."
+GIVEN_UP = f"The server stopped {MOST_DEATHS} times while it worked on this run, which is not tried again."
 
 
-def beat(tx: Tx, id: str) -> None:
-    """Say that a process is alive, and take over what dead ones have left."""
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What others have done with the runs of a process."""
+
+    ended: list[str]
+    """Cancelled, or given up for dead."""
+    taken: list[str]
+    """Gone on with by another process."""
+
+
+def beat(tx: Tx, id: str, *, takes: bool = True) -> list[Run]:
+    """Say that a process is alive; unless it is about to leave, it takes over what dead ones have left."""
     expires_at = clock(tx, ALIVE_FOR)
     if tx.execute(processes.update().where(c.id == id).values(expires_at=expires_at)).rowcount == 0:
         tx.execute(processes.insert().values(id=id, expires_at=expires_at))
-    bury(tx)
+    return bury(tx, id) if takes else []
 
 
-def stopped(tx: Tx, run_ids: Sequence[str]) -> list[str]:
-    """Those of a process's own runs that another process has ended: cancelled, or given up for dead."""
+def elsewhere(tx: Tx, id: str, run_ids: Sequence[str]) -> Elsewhere:
+    """Those of a process's own runs that it must leave alone from now on."""
     r = runs.rows.c
-    return list(tx.execute(sa.select(r.id).where(r.id.in_(run_ids), r.status.not_in(runs.ACTIVE))).scalars())
+    found = tx.execute(sa.select(r.id, r.status, r.owner, r.background).where(r.id.in_(run_ids))).all()
+    taken = [row.id for row in found if row.background and row.owner not in (id, None)]
+    return Elsewhere([row.id for row in found if row.status not in runs.ACTIVE and row.id not in taken], taken)
 
 
 def leave(tx: Tx, id: str) -> None:
@@ -50,20 +68,39 @@ def leave(tx: Tx, id: str) -> None:
 def bury_all(tx: Tx) -> None:
     """This is the only process (SQLite): whoever was there before is dead."""
     tx.execute(processes.delete())
-    bury(tx)
 
 
-def bury(tx: Tx) -> None:
-    """Free the threads of dead processes, and end the runs that were theirs."""
+def bury(tx: Tx, heir: str) -> list[Run]:
+    """Free the threads of dead processes, end their runs that someone waited for, and take over the others."""
     tx.execute(processes.delete().where(c.expires_at < clock(tx)))
     alive = sa.select(c.id)
     t, r = threads.rows, runs.rows
-    orphaned = sa.and_(r.c.status.in_(runs.ACTIVE), sa.or_(r.c.owner.is_(None), r.c.owner.not_in(alive)))
-    moment = now()
-    for run in list(map(r.load, tx.execute(sa.select(r.table).where(orphaned).with_for_update()))):
-        run.status, run.stop_reason, run.completed_at, run.updated_at = "failed", "error", moment, moment
-        run.metadata = {**run.metadata, **INTERRUPTED}
-        ended = {name: getattr(run, name) for name in ENDING}
-        tx.execute(r.table.update().where(r.c.organization_id == run.organization_id, r.c.id == run.id).values(**ended))
     free = sa.and_(t.c.lease_owner.is_not(None), t.c.lease_owner.not_in(alive))
-    tx.execute(t.table.update().where(free).values(lease_owner=None, lease_run_id=None))
+    tx.execute(t.table.update().where(free).values(lease_owner=None, lease_run_id=None, fence=t.c.fence + 1))
+    orphaned = sa.and_(r.c.owner.is_not(None), r.c.owner.not_in(alive))
+    query = sa.select(r.table).where(orphaned).order_by(r.c.created_at, r.c.id).limit(MOST_AT_ONCE)
+    found = list(map(r.load, tx.execute(query.with_for_update(skip_locked=True))))
+    for run in found:
+        _inherit(run, heir)
+        changed = {name: getattr(run, name) for name in ENDING}
+        mine = sa.and_(r.c.organization_id == run.organization_id, r.c.id == run.id)
+        tx.execute(r.table.update().where(mine).values(**changed))
+    return [run for run in found if run.background]
+
+
+def _inherit(run: Run, heir: str) -> None:
+    """What becomes of a run whose process is gone."""
+    run.updated_at = now()
+    run.deaths += run.status == "running" and run.owner != NOBODY
+    if not run.is_over and not run.background:
+        _fail(run, INTERRUPTED)
+    elif not run.is_over and run.deaths >= MOST_DEATHS:
+        _fail(run, GIVEN_UP)
+    run.owner = heir if run.background else None
+    run.epoch += 1
+
+
+def _fail(run: Run, why: str) -> None:
+    error: dict[str, Any] = {"type": "interrupted", "message": why, "detail": ""}
+    run.status, run.stop_reason, run.completed_at = "failed", "error", run.updated_at
+    run.metadata = {**run.metadata, "error": error}

@@ -10,6 +10,7 @@ from holdfast.errors import Conflict
 from holdfast.kit.page import Page, page_of
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
+from holdfast.runs import events
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.runs.wire import RunJson, RunMetrics, Span, UsageStatistics, run
@@ -69,5 +70,6 @@ def _delete(tx: Tx, who: Who, run_id: str) -> Run:
     if not run.is_over:
         raise Conflict(f"Run {run_id} is {run.status}; cancel it before deleting it.")
     store.delete_of_run(tx, who, run_id)
+    events.delete_of_run(tx, who, run_id)
     runs.delete(tx, who, run_id)
     return run

@@ -1,35 +1,24 @@
-"""A turn's events, collected into one JSON answer."""
+"""What clients are shown of a turn: its messages, how it ended, what it cost."""
 
 from collections.abc import Iterable
 
-from holdfast.errors import AppError
-from holdfast.loop.events import Committed, Compacted, Ended, Event, Spent
+from holdfast.loop.events import Committed, Compacted, Event, Spent
 from holdfast.messages import wire
 from holdfast.messages.shapes import LettaMessage
 from holdfast.messages.wire import View
 from holdfast.runs.model import StopReason
 from holdfast.turns.requests import SendMessage
-from holdfast.turns.runner import Live
 from holdfast.turns.shapes import LettaResponse, LettaStopReason, LettaUsageStatistics
 
 
-async def collect(live: Live) -> LettaResponse:
-    """Wait for the turn to end; an error of it is raised."""
-    view = view_of(live.asked.body)
-    said: list[LettaMessage] = []
-    async for event in live.events.follow():
-        said += shown(event, view)
-        if isinstance(event, Ended):
-            if event.error is not None:
-                raise event.error
-            return {
-                "messages": said,
-                "stop_reason": stop_reason(event.stop_reason),
-                "usage": usage(event.spent, [live.run_id]),
-                "logprobs": None,
-                "turns": None,
-            }
-    raise AppError(f"Run {live.run_id} ended without a result; see the server's log.")
+def response(messages: list[LettaMessage], reason: StopReason, spent: Spent, run_id: str) -> LettaResponse:
+    return {
+        "messages": messages,
+        "stop_reason": stop_reason(reason),
+        "usage": usage(spent, [run_id]),
+        "logprobs": None,
+        "turns": None,
+    }
 
 
 def shown(event: Event | None, view: View) -> list[LettaMessage]:

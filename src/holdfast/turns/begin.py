@@ -1,7 +1,9 @@
 """How a turn starts: the run is recorded, the thread is taken, and everything the loop needs is loaded, in one go."""
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from holdfast.agents import store as agents
 from holdfast.agents.compile import recompile, stale
@@ -19,11 +21,16 @@ from holdfast.messages import store as messages
 from holdfast.messages.model import Message, TextPart
 from holdfast.messages.requests import MessageCreate
 from holdfast.messages.threads import Thread
+from holdfast.messages.wire import expand_all
 from holdfast.runs import leases
 from holdfast.runs import store as runs
-from holdfast.runs.model import Run
+from holdfast.runs.model import Run, StopReason
+from holdfast.store.jsontext import from_json, to_json
 from holdfast.store.table import Tx
 from holdfast.tools import store as tools
+from holdfast.turns import repeats
+from holdfast.turns.answer import response, view_of
+from holdfast.turns.past import Past, said
 from holdfast.turns.requests import SendMessage
 
 
@@ -37,6 +44,11 @@ class Asked:
     run_type: str
     queues: bool = True
     """Wait behind other turns of the thread, instead of an error at once."""
+    is_async: bool = False
+    """Answered with the run before it has begun; what it comes to is kept in it."""
+    callback_url: str | None = None
+    is_repeated: bool = False
+    """The SDK sends it again, because an answer did not reach it."""
     request_id: str | None = None
     to: str = ""
     """The agent or conversation as the path names it."""
@@ -49,6 +61,9 @@ class Begun:
     run: Run
     inputs: list[Message]
     turn: Turn | None
+    past: Past = field(default_factory=Past)
+    is_joined: bool = False
+    """The same request has started it before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +80,11 @@ def begin(tx: Tx, asked: Asked, models: Models, owner: str) -> Begun:
     thread, agent = asked.find(tx)
     chosen = _model(models, asked, agent, thread)
     run = _run(asked, agent, thread, owner)
+    if run.request_key and (first := _started(tx, asked, thread, run.request_key)):
+        return Begun(first, [], None, is_joined=True)
     begun = Begun(run, _inputs(asked, agent, thread, run), None)
     run.input = [message.model_dump() for message in begun.inputs]
-    held = leases.take(tx, thread, run, owner)
+    held = None if asked.is_async else leases.take(tx, thread, run, owner)
     if held is None and not asked.queues:
         raise _busy(tx, asked.who, thread)
     if held is None:
@@ -81,7 +98,8 @@ def begin(tx: Tx, asked: Asked, models: Models, owner: str) -> Begun:
 
 def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, owner: str) -> Turn | None:
     """The turn of a waiting run, if the thread is free and every earlier run is over."""
-    if runs.get(tx, asked.who, begun.run.id).is_over:
+    stored = runs.get(tx, asked.who, begun.run.id)
+    if stored.is_over or stored.owner != owner:
         return None
     thread = threads.rows.get(tx, asked.who, begun.run.thread_id)
     held = leases.take(tx, thread, begun.run, owner)
@@ -89,8 +107,9 @@ def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, owner: str) -> Tur
         return None
     agent = agents.get(tx, asked.who, thread.agent_id)
     chosen = _model(models, asked, agent, held)
-    runs.change(tx, asked.who, begun.run.id, {"status": "running", "started_at": now()})
-    begun.run.status = "running"
+    if begun.run.status == "created":
+        begun.run.status, begun.run.started_at = "running", now()
+        runs.change(tx, asked.who, begun.run.id, {"status": "running", "started_at": begun.run.started_at})
     recompile(tx, asked.who, agent, held)
     return _assembled(tx, asked, begun, agent, held, chosen)
 
@@ -117,7 +136,7 @@ def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, thread: Thread,
         thread=thread,
         tools=tools.of_agent(tx, asked.who, agent.id),
         window=messages.window(tx, asked.who, thread),
-        inputs=begun.inputs,
+        inputs=[] if begun.past.has_begun else begun.inputs,
         options=Options(
             body.max_steps,
             body.override_model,
@@ -129,7 +148,26 @@ def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, thread: Thread,
         provider=chosen.provider,
         models=chosen.models,
         context_window=chosen.context_window,
+        result=_result(body) if asked.is_async else None,
+        concluded=begun.past.concluded,
+        spent=begun.past.spent,
+        steps_done=begun.past.spent.steps,
+        started=time.monotonic() - (now() - (begun.run.started_at or now())).total_seconds(),
     )
+
+
+def _result(body: SendMessage) -> Callable[[Tx, Turn, StopReason], dict[str, Any]]:
+    """What an asynchronous run keeps in its metadata: the answer that a request would have got (CONTRACT §3.1)."""
+
+    def result(tx: Tx, turn: Turn, reason: StopReason) -> dict[str, Any]:
+        messages = expand_all(said(tx, turn.who, turn.run), view_of(body))
+        return {"result": from_json(to_json(response(messages, reason, turn.spent, turn.run.id)))}
+
+    return result
+
+
+def _started(tx: Tx, asked: Asked, thread: Thread, key: str) -> Run | None:
+    return repeats.started(tx, asked.who, thread, key, is_repeated=asked.is_repeated)
 
 
 def _model(models: Models, asked: Asked, agent: Agent, thread: Thread) -> Chosen:
@@ -150,6 +188,9 @@ def _run(asked: Asked, agent: Agent, thread: Thread, owner: str) -> Run:
         thread_id=thread.id,
         status="running",
         background=body.background,
+        callback_url=asked.callback_url,
+        request=request_of(asked) if body.background else None,
+        request_key=repeats.key_of(body) if body.background else None,
         base_template_id=agent.base_template_id,
         project_id=agent.project_id,
         metadata={"run_type": asked.run_type},
@@ -160,6 +201,30 @@ def _run(asked: Asked, agent: Agent, thread: Thread, owner: str) -> Run:
             "include_return_message_types": body.include_return_message_types,
         },
         owner=owner,
+    )
+
+
+def request_of(asked: Asked) -> dict[str, Any]:
+    """What another process needs to go on with a run; the messages are its input already."""
+    who = {"user_id": asked.who.user_id, "scopes": sorted(asked.who.scopes), "key_id": asked.who.key_id}
+    body = asked.body.model_dump(mode="json", exclude={"messages", "input"})
+    return {"who": who, "body": body, "request_id": asked.request_id, "to": asked.to, "is_async": asked.is_async}
+
+
+def asked_of(run: Run) -> Asked:
+    """The request that a run was started with, as it was kept."""
+    kept = run.request or {}
+    sent: dict[str, Any] = kept.get("who") or {}
+    who = Who(run.organization_id, sent.get("user_id"), frozenset(sent.get("scopes", ())), sent.get("key_id"))
+    return Asked(
+        who=who,
+        body=SendMessage.model_validate({**kept.get("body", {}), "input": ""}),
+        find=lambda tx: (threads.get(tx, who, run.thread_id), agents.get(tx, who, run.agent_id)),
+        run_type=run.metadata.get("run_type", ""),
+        is_async=bool(kept.get("is_async")),
+        callback_url=run.callback_url,
+        request_id=kept.get("request_id"),
+        to=kept.get("to", ""),
     )
 
 

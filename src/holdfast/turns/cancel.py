@@ -23,7 +23,7 @@ async def cancel_of_agent(
         agents.get(tx, who, agent_id)
         return _named(tx, who, agent_id, run_ids) if run_ids else runs.active_of_agent(tx, who, agent_id)
 
-    return await _cancel(runner, db, who, await db.read(chosen), f"Agent {agent_id}")
+    return await _cancel(runner, who, await db.read(chosen), f"Agent {agent_id}")
 
 
 async def cancel_of_thread(
@@ -34,14 +34,13 @@ async def cancel_of_thread(
         return thread, runs.active(tx, who, thread.id)
 
     thread, found = await db.read(active)
-    return await _cancel(runner, db, who, found, f"Conversation {thread.id}")
+    return await _cancel(runner, who, found, f"Conversation {thread.id}")
 
 
-async def _cancel(runner: Runner, db: Database, who: Who, found: Sequence[Run], what: str) -> dict[str, str]:
+async def _cancel(runner: Runner, who: Who, found: Sequence[Run], what: str) -> dict[str, str]:
     if not found:
         raise Conflict(f"{what} is not working on anything, so there is nothing to cancel.")
-    stopped = await runner.cancel([run.id for run in found])
-    await db.write(runs.mark_cancelled, who, [run.id for run in found if run.id not in stopped])
+    await runner.cancel(who, [run.id for run in found if not run.is_over])
     return {run.id: "cancelled" for run in found}
 
 

@@ -44,7 +44,7 @@ class Chunks:
 def end(run_id: str, event: Ended) -> list[bytes]:
     frames = [frame(encode(stop_reason(event.stop_reason)))]
     if event.error is not None:
-        frames.append(frame(encode(_error(run_id, event.error)), b"error"))
+        frames.append(error_frame(run_id, event.error))
     else:
         frames.append(frame(encode(usage(event.spent, [run_id]))))
     return [*frames, DONE]
@@ -66,8 +66,8 @@ def ping(run_id: str, seq_id: int | None = None) -> bytes:
     return frame(encode(shown))
 
 
-def _error(run_id: str, error: AppError) -> ErrorMessage:
-    return {
+def error_frame(run_id: str, error: AppError) -> bytes:
+    shown: ErrorMessage = {
         "message_type": "error_message",
         "run_id": run_id,
         "error_type": error.code,
@@ -75,3 +75,4 @@ def _error(run_id: str, error: AppError) -> ErrorMessage:
         "detail": error.explanation or error.detail,
         "seq_id": None,
     }
+    return frame(encode(shown), b"error")

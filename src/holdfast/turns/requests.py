@@ -59,6 +59,25 @@ class SendMessage(Shape):
         return self.messages or []
 
 
+class SendAsync(SendMessage):
+    """A request that is answered with its run at once."""
+
+    callback_url: Annotated[str | None, Field(max_length=2000)] = None
+    """Where the run's end is POSTed to."""
+
+
+class ReadOn(Shape):
+    """Where to go on in the events of a background run."""
+
+    agent_id: str | None = None
+    run_id: str | None = None
+    otid: str | None = None
+    starting_after: Annotated[int, Field(ge=0, lt=2**53)] = 0
+    include_pings: bool | None = True
+    poll_interval: Annotated[float | None, Field(ge=0.01, le=60)] = 0.1
+    batch_size: Annotated[int | None, Field(ge=1, le=1000)] = 100
+
+
 class SendConversationMessage(SendMessage):
     """A request to a conversation, which streams unless told otherwise."""
 

@@ -1,100 +1,96 @@
-"""The turns that this process works on: started, waited for, cancelled, drained."""
+"""The turns that this process works on: started, taken over, cancelled, drained."""
 
 import asyncio
 import logging
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
+from holdfast.auth.model import Who
 from holdfast.config import Settings
-from holdfast.errors import AppError, Busy
-from holdfast.feed.ring import Ring
+from holdfast.errors import AppError, ModelError
+from holdfast.feed.port import Calls, Feed
+from holdfast.kit.egress import Egress
 from holdfast.kit.ids import new_id
 from holdfast.llm.models import Models
-from holdfast.loop.events import Ended, Event
+from holdfast.loop.events import Ended
 from holdfast.loop.state import Turn
 from holdfast.loop.turn import play
+from holdfast.messages.model import Message
 from holdfast.runs import processes
 from holdfast.runs import store as runs
+from holdfast.runs.model import Run
 from holdfast.store.database import Database
-from holdfast.turns.begin import Asked, Begun, begin, claim
-
-LOOK_AGAIN_S = 0.25
-"""How often the first of the waiting runs looks whether another process has freed its thread."""
-
-LONGEST_WAIT_S = 300.0
+from holdfast.turns.begin import Asked, Begun, asked_of, begin
+from holdfast.turns.callback import call_back
+from holdfast.turns.line import Line
+from holdfast.turns.live import Live
+from holdfast.turns.past import past_of
+from holdfast.turns.telling import Teller
 
 CANCEL_S = 10.0
-"""How long a cancelled run may take to reach a safe place before it is only marked."""
+"""How long a cancelled run may take to reach a safe place before its thread is taken from it."""
 
-ABANDON_AGAIN_S = 1.0
-"""How long until the end of a failed run is recorded again; the database may have no room, or be away."""
+LOOK_AGAIN_S = 0.1
+"""How often it is looked whether another process has let go of a cancelled run's thread."""
+
+INSIST_S = 1.0
+"""How long until what must be recorded of a run is tried again; the database may have no room, or be away."""
+
+LAST_WORDS_S = 2.0
+"""How long the feed of a run that is handed over may take to keep what has happened so far."""
 
 KEPT_S = 60.0
 KEPT_RUNS = 256
 """How long, and how many, finished runs are kept for requests that are sent again because their answer was lost."""
 
+T = TypeVar("T")
+
 log = logging.getLogger("holdfast.turns")
 
 
-@dataclass(slots=True)
-class Live:
-    """A run that this process works on, and what has happened in it."""
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What turns need of the outside."""
 
-    asked: Asked
-    begun: Begun
-    events: Ring[Event] = field(default_factory=Ring[Event])
-    is_cancelled: bool = False
-
-    @property
-    def run_id(self) -> str:
-        return self.begun.run.id
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
-        if self.begun.turn is not None:
-            self.begun.turn.cancel()
-
-    def end(self, event: Ended) -> None:
-        """Say how the run ended, once: whoever follows it gets exactly one last event."""
-        if not self.events.events or not isinstance(self.events.events[-1], Ended):
-            self.events.append(event)
-
-    def answers(self, asked: Asked) -> bool:
-        """Is this the same request, and is there an answer to it or will there be?"""
-        mine, last = self.asked, self.events.events[-1:]
-        failed = any(isinstance(event, Ended) and event.error is not None for event in last)
-        same = (mine.who.organization_id, mine.to) == (asked.who.organization_id, asked.to) and mine.body == asked.body
-        return same and not failed
+    models: Models
+    feed: Feed
+    egress: Egress
+    calls: Calls | None = None
+    """Tells other processes of cancelled runs; without it they find out with their next heartbeat."""
 
 
 class Runner:
     """Starts turns and keeps them until they are over, whether or not anyone still listens."""
 
-    def __init__(self, db: Database, models: Models, settings: Settings) -> None:
+    def __init__(self, db: Database, ports: Ports, settings: Settings) -> None:
         self.id = new_id("process")
         self.keepalive = settings.keepalive_seconds
+        self.feed = ports.feed
+        self.is_leaving = False
+        """What is still at work here is handed over now."""
         self._db = db
-        self._models = models
+        self._ports = ports
         self._patience = settings.drain_seconds
+        self._line = Line(db, ports.models, self.id)
         self._live: dict[str, Live] = {}
         self._kept: dict[str, Live] = {}
-        self._waiting: dict[str, list[Live]] = {}
-        self._freed: dict[str, asyncio.Event] = {}
         self._tasks = set[asyncio.Task[None]]()
-        self._heart: asyncio.Task[None] | None = None
+        self._senses: list[asyncio.Task[None]] = []
         self._draining: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Take over what processes before us have left, and tell others that we are alive."""
         if self._db.is_sqlite:
             await self._db.write(processes.bury_all)
-        await self._db.write(processes.beat, self.id)
+        self._take_over(await self._db.write(processes.beat, self.id))
         if not self._db.is_sqlite:
-            self._heart = asyncio.create_task(self._beat())
+            self._senses.append(asyncio.create_task(self._beat()))
+        if self._ports.calls is not None:
+            self._senses.append(asyncio.create_task(self._listen(self._ports.calls)))
 
     async def drain(self) -> None:
-        """Let the turns at work end; cancel what takes too long. Asked twice, it is done once."""
+        """Let the turns at work end; hand over or cancel what takes too long. Asked twice, it is done once."""
         if self._draining is None:
             self._draining = asyncio.create_task(self._drain())
         await self._draining
@@ -102,32 +98,68 @@ class Runner:
     async def _drain(self) -> None:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._patience)
+        self.is_leaving = True
         for live in list(self._live.values()):
-            live.cancel()
+            if live.run.background:
+                live.leave()
+            else:
+                live.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
 
     async def stop(self) -> None:
         """Leave: what is still at work here now belongs to the other processes."""
-        if self._heart is not None:
-            self._heart.cancel()
+        for sense in self._senses:
+            sense.cancel()
         await self._db.write(processes.leave, self.id)
+        await self.feed.close()
 
     async def launch(self, asked: Asked) -> Live:
         """Record the run and start working on it, or wait for the thread in the background."""
-        begun = await self._db.write(begin, asked, self._models, self.id)
-        live = self._live[begun.run.id] = Live(asked, begun)
-        task = asyncio.create_task(self._work(live))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return self._enter(Live(asked, await self._db.write(begin, asked, self._ports.models, self.id)))
+
+    async def launch_in_background(self, asked: Asked) -> Run:
+        """The same for a run whose events are kept; when the request has started one before, it is that one."""
+        await self.feed.check()
+        begun = await self._db.write(begin, asked, self._ports.models, self.id)
+        if not begun.is_joined:
+            self._enter(Live(asked, begun))
+        return begun.run
+
+    def _enter(self, live: Live) -> Live:
+        self._live[live.run_id] = live
+        live.work = asyncio.create_task(self._work_in_background(live) if live.run.background else self._work(live))
+        self._tasks.add(live.work)
+        live.work.add_done_callback(self._tasks.discard)
         return live
+
+    def _take_over(self, found: Sequence[Run]) -> None:
+        """Go on with the background runs of processes that are gone, oldest first."""
+        for run in found:
+            log.info("run %s (%s) is taken over", run.id, run.status)
+            inputs = [Message.model_validate(sent) for sent in run.input]
+            self._enter(Live(asked_of(run), Begun(run, inputs, None)))
 
     def launched(self, asked: Asked) -> Live | None:
         """The newest run here that the same request has started before, at work or just finished."""
         known = [*self._live.values(), *reversed(self._kept.values())]
         return next((live for live in known if live.answers(asked)), None)
 
-    async def cancel(self, run_ids: Iterable[str]) -> set[str]:
+    async def cancel(self, who: Who, run_ids: Sequence[str]) -> None:
+        """Stop runs wherever they are worked on; when this returns they are over, and their threads are free."""
+        stopped = await self._cancel_here(run_ids)
+        others = [id for id in run_ids if id not in stopped]
+        if not others:
+            return
+        await self._db.write(runs.mark_cancelled, who, others)
+        await self._call(others)
+        for _ in range(int(CANCEL_S / LOOK_AGAIN_S)):
+            if not await self._db.read(runs.hold_threads, who, others):
+                return
+            await asyncio.sleep(LOOK_AGAIN_S)
+        await self._db.write(runs.free_threads, who, others)
+
+    async def _cancel_here(self, run_ids: Iterable[str]) -> set[str]:
         """Stop the runs that this process works on, and wait until they have stopped; the ids of those."""
         found = [self._live[id] for id in run_ids if id in self._live]
         for live in found:
@@ -139,9 +171,41 @@ class Runner:
             wait.cancel()
         return {live.run_id for live in found if live.events.is_closed}
 
+    async def _call(self, run_ids: Iterable[str]) -> None:
+        if self._ports.calls is None:
+            return
+        try:
+            for run_id in run_ids:
+                await self._ports.calls.call(run_id)
+        except AppError as away:
+            log.warning("other servers learn of a cancelled run with their next heartbeat: %s", away.detail)
+
     async def _work(self, live: Live) -> None:
         try:
-            turn = live.begun.turn or await self._wait(live)
+            await self._turn(live)
+        finally:
+            self._keep(live)
+
+    async def _work_in_background(self, live: Live) -> None:
+        """A run that outlives its request, and its process too: its feed is told, and at its end its callback."""
+        telling: asyncio.Task[None] | None = None
+        try:
+            if live.run.epoch > 1:
+                await self._recall(live)
+            telling = asyncio.create_task(self._tell(live))
+            await self._turn(live)
+            await asyncio.wait((telling,))
+            await self._settle(live)
+        except asyncio.CancelledError:
+            if not live.is_left:
+                raise
+            await self._hand_over(live, telling)
+        finally:
+            self._keep(live)
+
+    async def _turn(self, live: Live) -> None:
+        try:
+            turn = await self._begun(live)
             if turn is not None:
                 await self._play(turn, live)
         except AppError as failed:
@@ -152,12 +216,23 @@ class Runner:
                 live, AppError(f"Holdfast made a mistake ({type(bug).__name__}); see the server's log.")
             )
         finally:
-            live.end(Ended("error", error=AppError(f"Run {live.run_id} broke off; see the server's log.")))
+            if not live.is_left:
+                live.end(Ended("error", error=AppError(f"Run {live.run_id} broke off; see the server's log.")))
             live.events.close()
-            self._keep(live)
-            freed = self._freed.pop(live.begun.run.thread_id, None)
-            if freed is not None:
-                freed.set()
+            self._line.free(live.run.thread_id)
+
+    async def _begun(self, live: Live) -> Turn | None:
+        """The turn as soon as the thread is free; None when the run is over without one."""
+        if live.begun.turn is not None:
+            return live.begun.turn
+        if live.run.is_over:
+            live.end(_ended(live))
+            return None
+        turn = await self._line.stand(live)
+        if turn is None:
+            await self._db.write(runs.mark_cancelled, live.asked.who, [live.run_id])
+            live.end(Ended("cancelled", live.begun.past.spent))
+        return turn
 
     async def _play(self, turn: Turn, live: Live) -> None:
         live.begun.turn = turn
@@ -166,52 +241,52 @@ class Runner:
         async for event in play(self._db, turn):
             live.events.append(event)
 
-    async def _wait(self, live: Live) -> Turn | None:
-        """The turn, once all earlier runs of the thread are over; None when it was cancelled before."""
-        line = self._waiting.setdefault(live.begun.run.thread_id, [])
-        line.append(live)
-        try:
-            turn = await self._stand_in(line, live)
-        finally:
-            line.remove(live)
-            if not line:
-                del self._waiting[live.begun.run.thread_id]
-                self._freed.pop(live.begun.run.thread_id, None)
-        if turn is None:
-            await self._db.write(runs.mark_cancelled, live.asked.who, [live.run_id])
-            live.end(Ended("cancelled"))
-        return turn
+    async def _recall(self, live: Live) -> None:
+        """What the run has done before this process took it over is part of what happens in it."""
+        who = live.asked.who
+        live.begun.past = await self._insist(live, lambda: self._db.read(past_of, who, live.run))
+        for told in live.begun.past.told:
+            live.events.append(told)
 
-    async def _stand_in(self, line: list[Live], live: Live) -> Turn | None:
-        """Wait in line. Only its first asks the database, so that many who wait cost no more than one."""
-        until = time.monotonic() + LONGEST_WAIT_S
-        while not live.is_cancelled:
-            if time.monotonic() > until:
-                raise Busy(f"The thread was busy for {LONGEST_WAIT_S:.0f} seconds; run {live.run_id} was not started.")
-            freed = self._freed.setdefault(live.begun.run.thread_id, asyncio.Event())
-            if live is min(line, key=_ticket):
-                turn = await self._db.write(claim, live.asked, live.begun, self._models, self.id)
-                if turn is not None:
-                    return turn
-            try:
-                async with asyncio.timeout(LOOK_AGAIN_S):
-                    await freed.wait()
-            except TimeoutError:
-                continue
-        return None
+    async def _tell(self, live: Live) -> None:
+        try:
+            await Teller(self.feed, live).tell()
+        except Exception:  # the background runner: the run goes on without its feed
+            log.exception("the feed of run %s broke off", live.run_id)
+
+    async def _settle(self, live: Live) -> None:
+        """The run is over and told: call back, and let go of it."""
+        who = live.asked.who
+        run = await self._insist(live, lambda: self._db.read(runs.find, who, live.run_id))
+        if run is None or run.owner != self.id:
+            return
+        if await call_back(self._ports.egress, run):
+            await self._insist(live, lambda: self._db.write(runs.note_callback, who, run))
+        await self._insist(live, lambda: self._db.write(runs.settle, who, run.id, self.id))
+
+    async def _hand_over(self, live: Live, telling: "asyncio.Task[None] | None") -> None:
+        """Another process goes on with the run; it finds what has happened so far."""
+        live.events.close()
+        if telling is not None:
+            await asyncio.wait((telling,), timeout=LAST_WORDS_S)
+            telling.cancel()
+        await self._db.write(runs.hand_over, live.asked.who, live.run)
 
     async def _give_up(self, live: Live, failed: AppError) -> None:
         """The run could not even be ended properly: say so, record it as soon as that works, and free the thread."""
         live.end(Ended("error", error=failed))
         live.events.close()
+        who, error = live.asked.who, {"error": failed.account()}
+        await self._insist(live, lambda: self._db.write(runs.abandon, who, live.run, error))
+
+    async def _insist(self, live: Live, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what must be done, as soon as the database lets us."""
         while True:
             try:
-                await self._db.write(runs.abandon, live.asked.who, live.begun.run, {"error": failed.account()})
-            except AppError as worse:
-                log.error("run %s could not be ended yet: %s", live.run_id, worse.detail)
-                await asyncio.sleep(ABANDON_AGAIN_S)
-            else:
-                return
+                return await work()
+            except AppError as failed:
+                log.error("run %s has to wait: %s", live.run_id, failed.detail)
+                await asyncio.sleep(INSIST_S)
 
     def _keep(self, live: Live) -> None:
         """Finished runs stay for a while; what they worked with does not."""
@@ -226,17 +301,37 @@ class Runner:
         while True:
             await asyncio.sleep(processes.BEAT_S)
             try:
-                await self._db.write(processes.beat, self.id)
+                takes = self._draining is None
+                self._take_over(await self._db.write(processes.beat, self.id, takes=takes))
                 await self._notice()
             except Exception:  # the background runner: without a heart all leases of this process would lapse
                 log.exception("the heartbeat failed")
 
+    async def _listen(self, calls: Calls) -> None:
+        async for run_id in calls.heard():
+            if run_id in self._live:
+                try:
+                    await self._notice()
+                except AppError as failed:
+                    log.error("a call about run %s was lost: %s", run_id, failed.detail)
+
     async def _notice(self) -> None:
-        """Stop those of our runs that another process has ended, because a client asked it to."""
-        for run_id in await self._db.read(processes.stopped, list(self._live)):
+        """Leave those of our runs alone that another process has ended, or has gone on with."""
+        found = await self._db.read(processes.elsewhere, self.id, list(self._live))
+        for run_id in found.ended:
             if live := self._live.get(run_id):
                 live.cancel()
+        for run_id in found.taken:
+            if live := self._live.get(run_id):
+                live.leave()
 
 
-def _ticket(live: Live) -> tuple[float, str]:
-    return live.begun.run.created_at.timestamp(), live.run_id
+def _ended(live: Live) -> Ended:
+    """How a run ended that was over before this process took it over."""
+    run, spent = live.run, live.begun.past.spent
+    reason = run.stop_reason or "error"
+    if run.status != "failed":
+        return Ended(reason, spent)
+    kept: dict[str, str] = run.metadata.get("error") or {}
+    what = ModelError(kept.get("type", "internal_error"), kept.get("message", ""), kept.get("detail", ""))
+    return Ended(reason, spent, what)

@@ -13,11 +13,13 @@ from holdfast.errors import Invalid, Unavailable
 from holdfast.kit import sse
 from holdfast.kit.reply import reply
 from holdfast.messages.threads import Thread
+from holdfast.runs.model import Run
 from holdfast.store.table import Tx
-from holdfast.turns.answer import collect
 from holdfast.turns.begin import Asked
+from holdfast.turns.collect import collect
+from holdfast.turns.follow import Reader, Wanted
 from holdfast.turns.images import with_images
-from holdfast.turns.requests import SendConversationMessage, SendMessage
+from holdfast.turns.requests import SendAsync, SendConversationMessage, SendMessage
 from holdfast.turns.runner import Runner
 from holdfast.turns.stream import stream
 
@@ -58,15 +60,47 @@ async def to_conversation(
 
 
 async def _send(runner: Runner, asked: Asked, request: Request) -> Response:
-    asked = replace(
-        asked,
-        body=await with_images(asked.body, request.app.state.egress),
-        request_id=request.headers.get("x-api-request-log-id"),
-    )
-    live = (runner.launched(asked) if _is_repeated(request) else None) or await runner.launch(asked)
+    asked = await _complete(asked, request)
+    if asked.body.background:
+        run = await runner.launch_in_background(asked)
+        return read_on(request, Wanted(asked.who, run, pings=asked.body.include_pings))
+    live = (runner.launched(asked) if asked.is_repeated else None) or await runner.launch(asked)
     if asked.body.streaming:
         return sse.stream(stream(live, runner.keepalive))
     return reply(await collect(live))
+
+
+async def _complete(asked: Asked, request: Request) -> Asked:
+    """The request with everything that it needs to be worked on, now or later, here or elsewhere."""
+    return replace(
+        asked,
+        body=await with_images(asked.body, request.app.state.egress),
+        request_id=request.headers.get("x-api-request-log-id"),
+        is_repeated=request.headers.get("x-stainless-retry-count", "0") != "0",
+    )
+
+
+async def asynchronously(runner: Runner, who: Who, agent_id: str, body: SendAsync, request: Request) -> Run:
+    """Have a message worked on in the background; what comes of it is kept in the run."""
+    if body.callback_url is not None:
+        await request.app.state.egress.address(body.callback_url, "callback", "organization")
+    asked = Asked(
+        who,
+        body.model_copy(update={"background": True, "streaming": False}),
+        lambda tx: agents.with_own_thread(tx, who, agent_id),
+        "send_message_async",
+        is_async=True,
+        callback_url=body.callback_url,
+        to=agent_id,
+    )
+    return await runner.launch_in_background(await _complete(asked, request))
+
+
+def read_on(request: Request, wanted: Wanted) -> Response:
+    """The events of a background run as a stream."""
+    runner: Runner = request.app.state.runner
+    reader = Reader(runner.feed, request.app.state.db, wanted, runner.keepalive)
+    return sse.stream(reader.follow(lambda: runner.is_leaving))
 
 
 def refuse_stream_options(body: SendMessage) -> None:
@@ -77,8 +111,3 @@ def refuse_stream_options(body: SendMessage) -> None:
     names = [name for name, value in wrong.items() if value] + ([] if body.include_pings else ["include_pings"])
     if names:
         raise Invalid(f"{' and '.join(names)} can only be chosen together with `streaming: true`.")
-
-
-def _is_repeated(request: Request) -> bool:
-    """Does the SDK send this again because an answer did not reach it?"""
-    return request.headers.get("x-stainless-retry-count", "0") != "0"

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from holdfast.errors import ModelError
 from holdfast.loop.events import Ended
 from holdfast.turns.chunks import Chunks, end, ping
-from holdfast.turns.runner import Live
+from holdfast.turns.live import Live
 
 LONGEST_SILENCE_S = 1800.0
 """A stream that has had nothing but pings for this long is ended."""
@@ -25,7 +25,7 @@ async def stream(live: Live, keepalive: float) -> AsyncGenerator[bytes]:
             data = b"" if event is None else b"".join(chunks.of(event))
             heard = moment if event is not None else heard
             if not data and moment - heard > LONGEST_SILENCE_S:
-                yield b"".join(end(live.run_id, Ended("error", error=_silent(live))))
+                yield b"".join(end(live.run_id, Ended("error", error=silent(live.run_id))))
                 return
             if not data and moment - sent >= keepalive:
                 data = ping(live.run_id) if body.include_pings else b": still here\n\n"
@@ -34,8 +34,8 @@ async def stream(live: Live, keepalive: float) -> AsyncGenerator[bytes]:
                 yield data
 
 
-def _silent(live: Live) -> ModelError:
+def silent(run_id: str) -> ModelError:
     return ModelError(
         "stream_incomplete",
-        f"Nothing was heard for {LONGEST_SILENCE_S:.0f} seconds. The run goes on: GET /v1/runs/{live.run_id}.",
+        f"Nothing was heard for {LONGEST_SILENCE_S:.0f} seconds. The run goes on: GET /v1/runs/{run_id}.",
     )

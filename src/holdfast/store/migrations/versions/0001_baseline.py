@@ -28,6 +28,7 @@ def upgrade() -> None:
     _messages()
     _organizations()
     _processes()
+    _run_events()
     _runs()
     _sequences()
     _steps()
@@ -338,6 +339,20 @@ def _processes() -> None:
     )
 
 
+def _run_events() -> None:
+    op.create_table(
+        "run_events",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "run_id", "seq"),
+    )
+    op.create_index("run_events_by_time", "run_events", ["created_at"], unique=False)
+
+
 def _runs() -> None:
     op.create_table(
         "runs",
@@ -367,9 +382,15 @@ def _runs() -> None:
         sa.Column("started_at", columns.Moment(), nullable=True),
         sa.Column("project_id", sa.Text(), nullable=True),
         sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("deaths", sa.BigInteger(), nullable=False),
+        sa.Column("request", columns.Json(), nullable=True),
+        sa.Column("request_key", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
     op.create_index("runs_by_agent", "runs", ["organization_id", "agent_id", "created_at"], unique=False)
+    op.create_index("runs_by_owner", "runs", ["owner"], unique=False)
+    op.create_index("runs_by_request", "runs", ["organization_id", "thread_id", "request_key"], unique=False)
     op.create_index("runs_by_thread", "runs", ["organization_id", "thread_id", "status", "created_at"], unique=False)
     op.create_index("runs_by_time", "runs", ["organization_id", "created_at"], unique=False)
 

@@ -1,0 +1,53 @@
+"""A run that this process works on, and what has happened in it."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from holdfast.feed.ring import Ring
+from holdfast.loop.events import Ended, Event
+from holdfast.runs.model import Run
+from holdfast.turns.begin import Asked, Begun
+
+
+@dataclass(slots=True)
+class Live:
+    """A run at work here."""
+
+    asked: Asked
+    begun: Begun
+    events: Ring[Event] = field(default_factory=Ring[Event])
+    is_cancelled: bool = False
+    is_left: bool = False
+    """Another process goes on with it."""
+    work: "asyncio.Task[None] | None" = None
+
+    @property
+    def run(self) -> Run:
+        return self.begun.run
+
+    @property
+    def run_id(self) -> str:
+        return self.begun.run.id
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+        if self.begun.turn is not None:
+            self.begun.turn.cancel()
+
+    def leave(self) -> None:
+        """Stop working on it where it stands, without an end."""
+        self.is_left = True
+        if self.work is not None:
+            self.work.cancel()
+
+    def end(self, event: Ended) -> None:
+        """Say how the run ended, once: whoever follows it gets exactly one last event."""
+        if not self.events.events or not isinstance(self.events.events[-1], Ended):
+            self.events.append(event)
+
+    def answers(self, asked: Asked) -> bool:
+        """Is this the same request, and is there an answer to it or will there be?"""
+        mine, last = self.asked, self.events.events[-1:]
+        failed = any(isinstance(event, Ended) and event.error is not None for event in last)
+        same = (mine.who.organization_id, mine.to) == (asked.who.organization_id, asked.to) and mine.body == asked.body
+        return same and not failed
