@@ -1,10 +1,11 @@
-"""A plain HTTP server on loopback that serves what a test puts there."""
+"""A plain HTTP server on loopback that serves what a test puts there, and remembers what was sent to it."""
 
+import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,12 @@ class Served:
 
 
 class FilesServer:
-    """`files["/a.png"] = Served(…)`; `hosts` holds the Host header of every request."""
+    """`files["/a.png"] = Served(…)`; `hosts` holds the Host header of every request, `posted` path and JSON of POSTs."""
 
     def __init__(self) -> None:
         self.files: dict[str, Served] = {}
         self.hosts: list[str] = []
+        self.posted: list[tuple[str, dict[str, Any]]] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -35,6 +37,11 @@ class FilesServer:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(found.body)
+
+            def do_POST(self) -> None:
+                sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.posted.append((self.path, json.loads(sent)))
+                self.do_GET()
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
