@@ -19,7 +19,7 @@ class Served:
 
 
 class FilesServer:
-    """`files["/a.png"] = Served(…)`; `hosts` holds the Host header of every request, `posted` path and JSON of POSTs."""
+    """`files["/a.png"] = Served(…)`; `hosts`: the Host header of every request; `posted`: path and JSON of POSTs."""
 
     def __init__(self) -> None:
         self.files: dict[str, Served] = {}

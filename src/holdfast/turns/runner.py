@@ -16,12 +16,11 @@ from holdfast.llm.models import Models
 from holdfast.loop.events import Ended
 from holdfast.loop.state import Turn
 from holdfast.loop.turn import play
-from holdfast.messages.model import Message
 from holdfast.runs import processes
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.store.database import Database
-from holdfast.turns.begin import Asked, Begun, asked_of, begin
+from holdfast.turns.begin import Asked, Begun, asked_of, begin, inputs_of
 from holdfast.turns.callback import call_back
 from holdfast.turns.line import Line
 from holdfast.turns.live import Live
@@ -129,16 +128,30 @@ class Runner:
     def _enter(self, live: Live) -> Live:
         self._live[live.run_id] = live
         live.work = asyncio.create_task(self._work_in_background(live) if live.run.background else self._work(live))
-        self._tasks.add(live.work)
-        live.work.add_done_callback(self._tasks.discard)
+        self._add(live.work)
         return live
+
+    def _add(self, work: "asyncio.Task[None]") -> None:
+        self._tasks.add(work)
+        work.add_done_callback(self._tasks.discard)
 
     def _take_over(self, found: Sequence[Run]) -> None:
         """Go on with the background runs of processes that are gone, oldest first."""
         for run in found:
             log.info("run %s (%s) is taken over", run.id, run.status)
-            inputs = [Message.model_validate(sent) for sent in run.input]
-            self._enter(Live(asked_of(run), Begun(run, inputs, None)))
+            try:
+                live = Live(asked_of(run), Begun(run, inputs_of(run), None))
+            except ValueError:
+                log.exception("run %s was kept in a form that this version does not know", run.id)
+                self._add(asyncio.create_task(self._discard(run)))
+            else:
+                self._enter(live)
+
+    async def _discard(self, run: Run) -> None:
+        error = AppError("The server was changed while it worked on this run, and cannot go on with it.")
+        who = Who(run.organization_id, run.created_by_id)
+        await self._db.write(runs.abandon, who, run, {"error": error.account()})
+        await self._db.write(runs.settle, who, run.id, self.id)
 
     def launched(self, asked: Asked) -> Live | None:
         """The newest run here that the same request has started before, at work or just finished."""

@@ -62,9 +62,16 @@ class Teller:
             self._last = found[-1].seq
         if END in self._complete:
             return False
+        self._complete |= self._before_the_last_mark()
         if not self._had_begun or (self._live.run.is_over and not partial):
             return True
         return await self._keep([self._next(_restarted(self._live, partial))])
+
+    def _before_the_last_mark(self) -> set[str]:
+        """Steps come in order, so those before a complete one are complete, even if nothing of them was shown."""
+        steps = [told.step_id for told in self._live.begun.past.told]
+        marked = [number for number, step_id in enumerate(steps) if step_id in self._complete]
+        return set(steps[: marked[-1]]) if marked else set()
 
     async def _read(self) -> list[Entry]:
         while True:
