@@ -1,13 +1,19 @@
 """Runs that outlive their requests, and reading on in what happened in them (CONTRACT §3.3)."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+
+from holdfast.store.columns import Moment
 
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
 from tests.harness.tenants import Org
+from tests.harness.waiting import until
 from tests.messages.talking import agent, missing, of_agent, say, texts
+from tests.store.looking import connect, schema_of
 from tests.turns.backgrounds import background, over, read, reading, said, started
 from tests.turns.listening import MODERN, active, events, kinds, streamed, user
 from tests.turns.test_tool_calls import INSERT, NOTES
@@ -93,6 +99,45 @@ def test_only_what_is_kept_can_be_read(org: Org, models: OpenAIServer) -> None:
     over(org, run)
     assert org.http.delete(f"/v1/runs/{run}").status_code == 200
     assert org.http.post(f"/v1/runs/{run}/stream", json={}).status_code == 404
+
+
+@pytest.mark.contract("turns.resume.expired")
+def test_events_are_kept_for_three_hours(org: Org, models: OpenAIServer) -> None:
+    owner = agent(org)
+    run = started(org, f"agents/{owner}", "REPLY hi")
+    over(org, run)
+    until(lambda: _let_go(org, run), "the end of the server's work on the run")
+    _ended(org, run, datetime.now(UTC) - timedelta(hours=2, minutes=59))
+    assert said(read(org, run)) == ["hi"]
+    _ended(org, run, datetime.now(UTC) - timedelta(hours=3, minutes=1))
+    gone = org.http.post(f"/v1/runs/{run}/stream", json={})
+    assert gone.status_code == 410
+    assert f"/v1/runs/{run}/messages" in gone.json()["detail"]
+    over(org, started(org, f"agents/{owner}", "REPLY hi"))
+    with connect(org.server).connect() as tx:
+        left = sa.select(EVENTS.c.run_id).where(EVENTS.c.run_id == run)
+        assert tx.execute(_in_schema(org, left)).all() == [], "the next run's first event drops what is too old"
+
+
+RUNS = sa.table("runs", sa.column("id"), sa.column("owner"), sa.column("completed_at", Moment()))
+EVENTS = sa.table("run_events", sa.column("run_id"), sa.column("created_at", Moment()))
+
+
+def _in_schema(org: Org, statement: Any) -> Any:
+    return statement.execution_options(schema_translate_map={None: schema_of(org.server)})
+
+
+def _let_go(org: Org, run: str) -> bool:
+    with connect(org.server).connect() as tx:
+        owner = tx.execute(_in_schema(org, sa.select(RUNS.c.owner).where(RUNS.c.id == run))).scalar_one()
+    return owner is None
+
+
+def _ended(org: Org, run: str, moment: datetime) -> None:
+    """Let a run be as old as if it had ended then."""
+    with connect(org.server).begin() as tx:
+        tx.execute(_in_schema(org, sa.update(RUNS).where(RUNS.c.id == run).values(completed_at=moment)))
+        tx.execute(_in_schema(org, sa.update(EVENTS).where(EVENTS.c.run_id == run).values(created_at=moment)))
 
 
 @pytest.mark.contract("turns.resume.error")

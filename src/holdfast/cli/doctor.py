@@ -36,7 +36,7 @@ class Finding:
 
 @app.command()
 def doctor() -> None:
-    """Check settings, data, database, sandbox, models, embeddings and port; print the fix for each problem."""
+    """Check settings, data, database, Redis, sandbox, models, embeddings and port; print the fix for each problem."""
     settings = installation.settings()
     problems = 0
     for check in CHECKS:
@@ -123,6 +123,17 @@ def _of_facts(settings: Settings, facts: checkup.Facts) -> Iterator[Finding]:
             yield Finding("pgvector", "ok", version)
 
 
+def _redis(settings: Settings) -> Iterator[Finding]:
+    if settings.redis_url is None:
+        return
+    place, problem = asyncio.run(probes.redis(settings.redis_url))
+    if problem:
+        variable = settings.origins["redis_url"]
+        yield Finding("redis", "problem", problem, f"see that it runs and that {variable} is right, or unset it")
+    else:
+        yield Finding("redis", "ok", f"{place} answers; it keeps the events of background runs")
+
+
 def _sandbox(_settings: Settings) -> Iterator[Finding]:
     if sys.platform != "linux":
         yield Finding("sandbox", "note", f"there is no bubblewrap on {platform.system()}", "run the server on Linux")
@@ -173,6 +184,7 @@ CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     _access,
     _directory,
     _database,
+    _redis,
     _sandbox,
     _models,
     _port,

@@ -1,4 +1,4 @@
-"""What `holdfast doctor` tries out: the sandbox, the models, the port."""
+"""What `holdfast doctor` tries out: Redis, the sandbox, the models, the port."""
 
 import asyncio
 import subprocess
@@ -8,6 +8,7 @@ import httpx2
 
 from holdfast.config import Settings
 from holdfast.errors import AppError, ModelError
+from holdfast.feed.redis import Redis, RedisFeed
 from holdfast.llm.catalog import Configured, configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
@@ -36,6 +37,18 @@ def bubblewrap() -> str:
     except (OSError, subprocess.TimeoutExpired) as failed:
         return str(failed)
     return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
+
+
+async def redis(url: str) -> tuple[str, str]:
+    """Where a Redis is, and what is wrong with it."""
+    made = Redis(url)
+    try:
+        await RedisFeed(made).check()
+    except AppError as failed:
+        return made.place, failed.detail
+    finally:
+        await made.close()
+    return made.place, ""
 
 
 async def providers(settings: Settings) -> list[tuple[str, Listing]]:

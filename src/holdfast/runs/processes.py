@@ -26,6 +26,9 @@ processes = sa.Table(
 )
 c = processes.c
 
+FORGOTTEN_AFTER = timedelta(minutes=10)
+"""How long a dead process is remembered; what counts is when it was last alive."""
+
 MOST_DEATHS = 3
 MOST_AT_ONCE = 50
 """How many runs a process takes over in one go; the others get theirs meanwhile."""
@@ -45,12 +48,11 @@ class Elsewhere:
     """Gone on with by another process."""
 
 
-def beat(tx: Tx, id: str, *, takes: bool = True) -> list[Run]:
-    """Say that a process is alive; unless it is about to leave, it takes over what dead ones have left."""
+def beat(tx: Tx, id: str) -> None:
+    """Say that a process is alive."""
     expires_at = clock(tx, ALIVE_FOR)
     if tx.execute(processes.update().where(c.id == id).values(expires_at=expires_at)).rowcount == 0:
         tx.execute(processes.insert().values(id=id, expires_at=expires_at))
-    return bury(tx, id) if takes else []
 
 
 def elsewhere(tx: Tx, id: str, run_ids: Sequence[str]) -> Elsewhere:
@@ -71,12 +73,15 @@ def bury_all(tx: Tx) -> None:
 
 
 def bury(tx: Tx, heir: str) -> list[Run]:
-    """Free the threads of dead processes, end their runs that someone waited for, and take over the others."""
-    tx.execute(processes.delete().where(c.expires_at < clock(tx)))
-    alive = sa.select(c.id)
+    """Free the threads of dead processes, end their runs that someone waited for, and take over the others.
+
+    Nothing here waits for a lock: a process that froze in the middle of a transaction may hold it for long.
+    """
     t, r = threads.rows, runs.rows
-    free = sa.and_(t.c.lease_owner.is_not(None), t.c.lease_owner.not_in(alive))
-    tx.execute(t.table.update().where(free).values(lease_owner=None, lease_run_id=None, fence=t.c.fence + 1))
+    alive = sa.select(c.id).where(c.expires_at >= clock(tx))
+    stuck = sa.select(t.c.id).where(t.c.lease_owner.is_not(None), t.c.lease_owner.not_in(alive))
+    free = t.table.update().where(t.c.id.in_(stuck.with_for_update(skip_locked=True)))
+    tx.execute(free.values(lease_owner=None, lease_run_id=None, fence=t.c.fence + 1))
     orphaned = sa.and_(r.c.owner.is_not(None), r.c.owner.not_in(alive))
     query = sa.select(r.table).where(orphaned).order_by(r.c.created_at, r.c.id).limit(MOST_AT_ONCE)
     found = list(map(r.load, tx.execute(query.with_for_update(skip_locked=True))))
@@ -85,6 +90,8 @@ def bury(tx: Tx, heir: str) -> list[Run]:
         changed = {name: getattr(run, name) for name in ENDING}
         mine = sa.and_(r.c.organization_id == run.organization_id, r.c.id == run.id)
         tx.execute(r.table.update().where(mine).values(**changed))
+    gone = sa.select(c.id).where(c.expires_at < clock(tx, -FORGOTTEN_AFTER)).with_for_update(skip_locked=True)
+    tx.execute(processes.delete().where(c.id.in_(gone)))
     return [run for run in found if run.background]
 
 

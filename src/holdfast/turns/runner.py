@@ -82,7 +82,8 @@ class Runner:
         """Take over what processes before us have left, and tell others that we are alive."""
         if self._db.is_sqlite:
             await self._db.write(processes.bury_all)
-        self._take_over(await self._db.write(processes.beat, self.id))
+        await self._db.write(processes.beat, self.id)
+        self._take_over(await self._db.write(processes.bury, self.id))
         if not self._db.is_sqlite:
             self._senses.append(asyncio.create_task(self._beat()))
         if self._ports.calls is not None:
@@ -314,8 +315,9 @@ class Runner:
         while True:
             await asyncio.sleep(processes.BEAT_S)
             try:
-                takes = self._draining is None
-                self._take_over(await self._db.write(processes.beat, self.id, takes=takes))
+                await self._db.write(processes.beat, self.id)
+                if self._draining is None:
+                    self._take_over(await self._db.write(processes.bury, self.id))
                 await self._notice()
             except Exception:  # the background runner: without a heart all leases of this process would lapse
                 log.exception("the heartbeat failed")

@@ -47,7 +47,8 @@ class Teller:
         if self._live.run.epoch > 1 and not await self._catch_up():
             return
         async for events in self._live.events.batches():
-            if not await self._keep(self._numbered(events)):
+            entries = self._numbered(events)
+            if entries and not await self._keep(entries):
                 return
 
     async def _catch_up(self) -> bool:
