@@ -7,7 +7,6 @@ import pytest
 import sqlalchemy as sa
 
 from holdfast.store.columns import Moment
-
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
 from tests.harness.tenants import Org

@@ -13,7 +13,6 @@ from holdfast.steps import store as steps
 from holdfast.steps.model import Step
 from holdfast.store.table import Tx
 
-
 PRODUCED = ("assistant", "tool", "approval")
 
 
