@@ -118,8 +118,11 @@ def test_events_are_kept_for_three_hours(org: Org, models: OpenAIServer) -> None
         assert tx.execute(_in_schema(org, left)).all() == [], "the next run's first event drops what is too old"
 
 
-RUNS = sa.table("runs", sa.column("id"), sa.column("owner"), sa.column("completed_at", Moment()))
-EVENTS = sa.table("run_events", sa.column("run_id"), sa.column("created_at", Moment()))
+RUNS = sa.Table(
+    *("runs", sa.MetaData()),
+    *(sa.Column("id", sa.Text), sa.Column("owner", sa.Text), sa.Column("completed_at", Moment())),
+)
+EVENTS = sa.Table("run_events", sa.MetaData(), sa.Column("run_id", sa.Text), sa.Column("created_at", Moment()))
 
 
 def _in_schema(org: Org, statement: Any) -> Any:

@@ -135,24 +135,29 @@ class RedisCalls:
             await client.publish(CALLS, run_id)
 
     async def heard(self) -> AsyncGenerator[str]:
-        """The runs that any server calls about, for ever. While Redis is away nothing is heard."""
+        """While Redis is away nothing is heard."""
         while True:
-            try:
-                async with aclosing(self._listen()) as calls:
-                    async for run_id in calls:
-                        yield run_id
-            except Unavailable as away:
-                log.warning("%s", away.detail)
+            async with aclosing(self._until_away()) as calls:
+                async for run_id in calls:
+                    yield run_id
             await asyncio.sleep(AGAIN_S)
 
-    async def _listen(self) -> AsyncGenerator[str]:
+    async def _until_away(self) -> AsyncGenerator[str]:
+        try:
+            async with aclosing(self._messages()) as calls:
+                async for run_id in calls:
+                    yield run_id
+        except Unavailable as away:
+            log.warning("%s", away.detail)
+
+    async def _messages(self) -> AsyncGenerator[str]:
         with self._redis.answering() as client:
-            async with client.pubsub(ignore_subscribe_messages=True) as calls:
+            calls = client.pubsub(ignore_subscribe_messages=True)
+            async with aclosing(calls):
                 await calls.subscribe(CALLS)
                 while True:
                     message = await calls.get_message(timeout=LONGEST_BLOCK_S)
-                    if message is not None:
-                        yield message["data"].decode()
+                    yield message["data"].decode() if message is not None else ""
 
 
 def _key(topic: Topic, what: str) -> str:

@@ -30,7 +30,7 @@ from holdfast.store.table import Tx
 from holdfast.tools import store as tools
 from holdfast.turns import repeats
 from holdfast.turns.answer import response, view_of
-from holdfast.turns.past import Past, said
+from holdfast.turns.past import Progress, said
 from holdfast.turns.requests import SendMessage
 
 
@@ -61,7 +61,7 @@ class Begun:
     run: Run
     inputs: list[Message]
     turn: Turn | None
-    past: Past = field(default_factory=Past)
+    past: Progress = field(default_factory=Progress)
     is_joined: bool = False
     """The same request has started it before."""
 

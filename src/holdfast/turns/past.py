@@ -17,7 +17,7 @@ PRODUCED = ("assistant", "tool", "approval")
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class Progress:
     """The stored steps of a run."""
 
     told: list[Committed] = field(default_factory=list[Committed])
@@ -31,13 +31,13 @@ class Past:
         return bool(self.spent.steps)
 
 
-def past_of(tx: Tx, who: Who, run: Run) -> Past:
+def past_of(tx: Tx, who: Who, run: Run) -> Progress:
     taken = [step for step in steps.of_run(tx, who, run.id) if step.status != "failed"]
     spent = Spent()
     for step in taken:
         spent.add(_usage(step))
     produced = said(tx, who, run)
-    return Past(list(_told(taken, produced)), spent, taken[-1].stop_reason if taken else None)
+    return Progress(list(_told(taken, produced)), spent, taken[-1].stop_reason if taken else None)
 
 
 def said(tx: Tx, who: Who, run: Run) -> list[Message]:
