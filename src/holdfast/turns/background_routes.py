@@ -28,10 +28,10 @@ async def send_message_async(
     return reply(run(await send.asynchronously(runner, who, agent_id, body, request)))
 
 
-@router.post("/runs/{run_id}/stream", StreamedEvent, streams=StreamedEvent, tag="runs")
-async def stream_run(run_id: str, who: Caller, db: Db, request: Request, body: Where = None) -> Response:
+@router.post("/runs/{path_run_id}/stream", StreamedEvent, streams=StreamedEvent, tag="runs")
+async def stream_run(path_run_id: str, who: Caller, db: Db, request: Request, body: Where = None) -> Response:
     """The events of a background run, from any of them on, to its end."""
-    return send.read_on(request, await resume.of_run(db, who, run_id, body or ReadOn()))
+    return send.read_on(request, await resume.of_run(db, who, path_run_id, body or ReadOn()))
 
 
 @router.post("/conversations/{conversation_id}/stream", StreamedEvent, streams=StreamedEvent, tag="conversations")
