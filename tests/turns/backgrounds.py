@@ -56,7 +56,5 @@ def run_of(org: Org, run_id: str) -> Json:
 
 def over(org: Org, run_id: str, seconds: float = 30) -> Json:
     """The run, once it is over."""
-    until(
-        lambda: run_of(org, run_id)["status"] in ("completed", "failed", "cancelled"), f"the end of {run_id}", seconds
-    )
+    until(lambda: run_of(org, run_id)["status"] not in ("created", "running"), f"the end of {run_id}", seconds)
     return run_of(org, run_id)

@@ -114,32 +114,28 @@ def test_events_are_kept_for_three_hours(org: Org, models: OpenAIServer) -> None
     assert f"/v1/runs/{run}/messages" in gone.json()["detail"]
     over(org, started(org, f"agents/{owner}", "REPLY hi"))
     with connect(org.server).connect() as tx:
-        left = sa.select(EVENTS.c.run_id).where(EVENTS.c.run_id == run)
-        assert tx.execute(_in_schema(org, left)).all() == [], "the next run's first event drops what is too old"
+        events = _table(org, "run_events")
+        left = sa.select(events.c.run_id).where(events.c.run_id == run)
+        assert tx.execute(left).all() == [], "the next run's first event drops what is too old"
 
 
-RUNS = sa.Table(
-    *("runs", sa.MetaData()),
-    *(sa.Column("id", sa.Text), sa.Column("owner", sa.Text), sa.Column("completed_at", Moment())),
-)
-EVENTS = sa.Table("run_events", sa.MetaData(), sa.Column("run_id", sa.Text), sa.Column("created_at", Moment()))
-
-
-def _in_schema(org: Org, statement: Any) -> Any:
-    return statement.execution_options(schema_translate_map={None: schema_of(org.server)})
+def _table(org: Org, name: str) -> sa.TableClause:
+    times = (sa.column(time, Moment()) for time in ("created_at", "completed_at"))
+    return sa.table(name, *map(sa.column, ("id", "run_id", "owner")), *times, schema=schema_of(org.server))
 
 
 def _let_go(org: Org, run: str) -> bool:
+    runs = _table(org, "runs")
     with connect(org.server).connect() as tx:
-        owner = tx.execute(_in_schema(org, sa.select(RUNS.c.owner).where(RUNS.c.id == run))).scalar_one()
-    return owner is None
+        return tx.execute(sa.select(runs.c.owner).where(runs.c.id == run)).scalar_one() is None
 
 
 def _ended(org: Org, run: str, moment: datetime) -> None:
     """Let a run be as old as if it had ended then."""
+    runs, events = _table(org, "runs"), _table(org, "run_events")
     with connect(org.server).begin() as tx:
-        tx.execute(_in_schema(org, sa.update(RUNS).where(RUNS.c.id == run).values(completed_at=moment)))
-        tx.execute(_in_schema(org, sa.update(EVENTS).where(EVENTS.c.run_id == run).values(created_at=moment)))
+        tx.execute(sa.update(runs).where(runs.c.id == run).values(completed_at=moment))
+        tx.execute(sa.update(events).where(events.c.run_id == run).values(created_at=moment))
 
 
 @pytest.mark.contract("turns.resume.error")

@@ -156,8 +156,14 @@ class RedisCalls:
             async with aclosing(calls):
                 await calls.subscribe(CALLS)
                 while True:
-                    message = await calls.get_message(timeout=LONGEST_BLOCK_S)
-                    yield message["data"].decode() if message is not None else ""
+                    yield await _next(calls)
+
+
+async def _next(calls: Any) -> str:
+    while True:
+        message = await calls.get_message(timeout=LONGEST_BLOCK_S)
+        if message is not None:
+            return message["data"].decode()
 
 
 def _key(topic: Topic, what: str) -> str:

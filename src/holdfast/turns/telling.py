@@ -38,7 +38,7 @@ class Teller:
         self._live = live
         self._chunks = Chunks(live.run_id, live.asked.body)
         self._topic = Topic(live.run.organization_id, live.run_id, live.run.epoch)
-        self._had_begun = live.run.status != "created"
+        self._had_begun, self._was_over = live.run.status != "created", live.run.is_over
         self._last = 0
         self._complete = set[str]()
 
@@ -64,7 +64,7 @@ class Teller:
         if END in self._complete:
             return False
         self._complete |= self._before_the_last_mark()
-        if not self._had_begun or (self._live.run.is_over and not partial):
+        if not self._had_begun or (self._was_over and not partial):
             return True
         return await self._keep([self._next(_restarted(self._live, partial))])
 
