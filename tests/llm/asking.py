@@ -13,6 +13,7 @@ from holdfast.llm.model import (
     Listed,
     Provider,
     ReasoningDelta,
+    Sampled,
     TextDelta,
     ToolCallDelta,
     ToolSchema,
@@ -46,6 +47,9 @@ class Heard:
     reasoning: str = ""
     calls: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     """Id, name and arguments of each call."""
+    omitted: bool = False
+    """Whether the model thought without showing what."""
+    sampled: list[Sampled] = field(default_factory=list[Sampled])
     usage: Usage | None = None
     finish: str | None = None
     error: ModelError | None = None
@@ -56,6 +60,9 @@ class Heard:
                 self.text += text
             case ReasoningDelta(text):
                 self.reasoning += text
+                self.omitted = self.omitted or delta.is_omitted
+            case Sampled():
+                self.sampled.append(delta)
             case ToolCallDelta(index, id, name, arguments):
                 if index == len(self.calls):
                     assert id and name, "the first fragment of a call carries its id and name"

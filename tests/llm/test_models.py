@@ -243,6 +243,7 @@ async def test_embedding_models(ask: Asker, scripted: OpenAIServer) -> None:
         "openai/text-embedding-3-small": 1536,
         "openai/text-embedding-3-large": 3072,
         "ollama/nomic-embed-text": 768,
+        "ollama/text-embedding-3-small": 1536,
     }
 
 

@@ -208,7 +208,8 @@ def test_the_limit_behind_a_proxy(ask: Asker) -> None:
 
 def test_response_format(ask: Asker) -> None:
     schema = {"type": "json_schema", "json_schema": {"name": "answer", "schema": CLOSED}}
-    assert sent(ask, message("user", "hi"), response_format=schema)["response_format"] == schema
+    strict = {"type": "json_schema", "json_schema": {"name": "answer", "schema": CLOSED, "strict": True}}
+    assert sent(ask, message("user", "hi"), response_format=schema)["response_format"] == strict
     assert "response_format" not in sent(ask, message("user", "hi"), response_format={"type": "text"})
 
 

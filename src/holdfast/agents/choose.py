@@ -60,7 +60,7 @@ def columns(models: Models, choices: Choices, before: Agent | None = None) -> di
     llm = dict(before.llm) if before else {}
     named = handle_of(choices)
     if named:
-        values["model"] = None if named.startswith("letta/") else models.card(named).handle
+        values["model"] = models.chosen(named)
         if before is not None and values["model"] != before.model:
             llm.pop("context_window", None)
     llm |= _overrides(choices)

@@ -128,7 +128,7 @@ def _models(agent: Agent, models: Models) -> dict[str, Any]:
         "parallel_tool_calls": agent.llm.get("parallel_tool_calls"),
         **(agent.model_settings or {}),
     }
-    embedding = models.embedding_card(agent.embedding) if agent.embedding else None
+    embedding = models.stored_embedding_card(agent.embedding) if agent.embedding else None
     return {
         "llm_config": config,
         "model": card.handle,

@@ -72,7 +72,7 @@ def _columns(chosen: Mapping[str, Any], models: Models) -> dict[str, Any]:
     """What was chosen as columns: of settings what was said, so that the agent's apply to the rest."""
     columns = dict(chosen)
     if named := columns.get("model"):
-        columns["model"] = None if named.startswith("letta/") else models.card(named).handle
+        columns["model"] = models.chosen(named)
     if columns.get("model_settings") is not None:
         columns["model_settings"] = columns["model_settings"].model_dump(exclude_unset=True, exclude_none=True)
     return columns

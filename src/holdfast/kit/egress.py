@@ -74,7 +74,7 @@ class Egress:
         found = await _resolve(parts)
         for address in found:
             if reason := forbidden(address, allow_private=may):
-                raise BadRequest(f"{_shown(url)} is not fetched: {parts.hostname} is {reason}.{_way_out(may)}")
+                raise BadRequest(f"{_shown(url)} is not asked: {parts.hostname} is {reason}.{_way_out(may)}")
         return found[0]
 
     async def _follow(self, url: str, purpose: Purpose, by: By, most: int) -> Fetched:
@@ -86,6 +86,23 @@ class Egress:
                     return await _read(response, asked, most)
                 url = urljoin(url, response.headers.get("location", ""))
         raise BadRequest(f"{_shown(asked)} was redirected more than {MOST_REDIRECTS} times.")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Checks every connection to a model server whose address somebody else than the server's settings gave."""
+
+    egress: Egress
+    by: By
+
+    async def address(self, host: str, port: int) -> str:
+        """Where a connection to a host may go."""
+        shown = f"[{host}]" if ":" in host else host
+        return str(await self.egress.address(f"http://{shown}:{port}", "model", self.by))
+
+    async def check(self, url: str) -> None:
+        """Refuse a URL that no connection could be made to."""
+        await self.egress.address(url, "model", self.by)
 
 
 def forbidden(address: Address, *, allow_private: bool) -> str | None:

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from holdfast.errors import ModelError
-from holdfast.llm.model import Listed, ModelCard
+from holdfast.kit.egress import Guard
+from holdfast.llm.model import Category, Listed, ModelCard
 from holdfast.llm.row import Known, Row
 from holdfast.llm.rows import ROWS
 
@@ -20,11 +20,21 @@ class Configured:
     base_url: str
     api_key: str | None = field(default=None, repr=False)
     timeout: float | None = None
-    category: str = "base"
+    category: Category = "base"
+    id: str | None = None
+    """Of the row that an organization has stored."""
     region: str | None = None
     access_key: str | None = field(default=None, repr=False)
     """With it `api_key` is the secret that signs requests, and is never sent."""
     session_token: str | None = field(default=None, repr=False)
+    api_version: str | None = None
+    guard: Guard | None = None
+    """Checks where connections go, when an organization gave the address."""
+    listed: tuple[Listed, ...] = field(default=(), repr=False, compare=False)
+    """What is known from its list, which does not make it another provider."""
+
+    def said_of(self, name: str) -> Listed:
+        return next((each for each in self.listed if each.name == name), Listed(name))
 
 
 _BY_NAME = {name: row for row in ROWS for name in (row.type, *row.aliases)}
@@ -64,6 +74,7 @@ _IMAGE_WORDS = re.compile(
 _REASONING_WORDS = re.compile(
     r"^(o[134](-|$)|gpt-5|gpt-oss)|/(o[134](-|$)|gpt-5|gpt-oss)|deepseek-r|reason|think", re.IGNORECASE
 )
+_DATED = re.compile(r"-\d{4}-\d\d-\d\d$|-\d{8}$|-latest$|:latest$")
 _NOT_CHAT = re.compile(
     r"embed|whisper|tts|dall-e|moderation|transcribe|realtime|audio|gpt-image|sora|babbage|davinci|rerank|bge-|minilm|imagen|guard",
     re.IGNORECASE,
@@ -86,10 +97,8 @@ def is_chat(model_id: str) -> bool:
 
 def card_of(row: Row, place: Configured, name: str, listed: Listed | None = None) -> ModelCard:
     """What is known of a model: what its provider says of it, else the catalog, else guessed from its name."""
-    known = row.known(name) or Known(
-        name, row.window, images=bool(_IMAGE_WORDS.search(name)), reasoning=bool(_REASONING_WORDS.search(name))
-    )
-    said = listed or Listed(name)
+    said = listed or place.said_of(name)
+    known = _known(row, said.serves or name)
     tools = known.tools if said.tools is None else said.tools
     return ModelCard(
         provider=place.name,
@@ -102,24 +111,18 @@ def card_of(row: Row, place: Configured, name: str, listed: Listed | None = None
         parallel_tools=tools and row.dialect.parallel_tool_calls,
         images=known.images if said.images is None else said.images,
         reasoning=known.reasoning if said.reasoning is None else said.reasoning,
+        category=place.category,
+        provider_id=place.id,
     )
 
 
-def listed_of(entry: Mapping[str, Any]) -> Listed:
-    """An entry of an OpenAI-compatible list, with the facts that the various servers add to it."""
-    name = str(entry["id"])
-    return Listed(name, window_of(entry), is_chat=is_chat(name))
-
-
-def window_of(facts: Mapping[str, Any]) -> int | None:
-    """The context window in a provider's list entry, under the names that the various servers give it."""
-    meta = facts.get("meta")
-    for name in ("context_length", "max_model_len", "context_window", "max_context_length", "loaded_context_length"):
-        value = facts.get(name)
-        if isinstance(value, int) and value > 0:
-            return value
-    served = meta.get("n_ctx") if isinstance(meta, dict) else None  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType] -- decoded JSON
-    return served if isinstance(served, int) and served > 0 else None
+def _known(row: Row, name: str) -> Known:
+    """The catalog's entry, or what a name suggests; dated versions of a model are like it."""
+    if known := row.known(name) or row.known(_DATED.sub("", name)):
+        return known
+    return Known(
+        name, row.window, images=bool(_IMAGE_WORDS.search(name)), reasoning=bool(_REASONING_WORDS.search(name))
+    )
 
 
 def configured(environment: Mapping[str, str]) -> list[Configured]:
@@ -140,11 +143,12 @@ def _from_environment(row: Row, environment: Mapping[str, str]) -> Configured | 
         return None
     if url is None and row.url is None:
         return None
-    address = base_url(row, url or row.url or "")
+    version = value(row.version_env)
+    address = base_url(row, url or row.url or "", version)
     keyless = row.local or (url is not None and address != row.url and not row.needs_both)
     if key is None and not keyless:
         return None
-    return Configured(value(row.name_env) or row.type, row.type, address, key)
+    return Configured(value(row.name_env) or row.type, row.type, address, key, api_version=version)
 
 
 def _in_region(row: Row, value: Callable[[str | None], str | None]) -> Configured | None:
@@ -170,18 +174,33 @@ def regional_url(row: Row, place: Configured) -> str:
     return (row.url or "").format(region=place.region)
 
 
-def base_url(row: Row, address: str) -> str:
+def base_url(row: Row, address: str, version: str | None = None) -> str:
     """The address under which `/chat/completions` or `/messages` is found, however it was written."""
     url = address.strip().rstrip("/")
     if "://" not in url:
         url = f"http://{url}"
-    url = url.removesuffix("/chat/completions").removesuffix("/messages").rstrip("/")
+    url = url.partition("?")[0].rstrip("/")
+    for tail in ("/chat/completions", "/completions", "/messages", "/models", "/embeddings"):
+        url = url.removesuffix(tail).rstrip("/")
+    if row.deployments:
+        return _azure(url, version)
     scheme, _, rest = url.partition("://")
     _, _, path = rest.partition("/")
     if row.local:
-        url = url.removesuffix("/api").rstrip("/")
+        url = re.sub(r"/api(/v\d+)?$", "", url).rstrip("/")
         return url if re.search(r"/v\d+$", url) else url + row.version
     return url if path else f"{scheme}://{rest}{row.version}"
+
+
+def _azure(url: str, version: str | None) -> str:
+    """The resource's address: with a dated API version its root, below which each deployment has a path of its own."""
+    root = re.sub(r"/openai(/.*)?$", "", url)
+    return root if is_dated(version) else f"{root}/openai/v1"
+
+
+def is_dated(version: str | None) -> bool:
+    """Whether an API version of Azure is one of the dated ones, which have paths of their own."""
+    return re.match(r"\d{4}-\d\d-\d\d", version or "") is not None
 
 
 def row_of(provider_type: str) -> Row | None:

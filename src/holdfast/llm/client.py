@@ -2,13 +2,18 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import TYPE_CHECKING
 
-from holdfast.errors import ModelError
-from holdfast.llm import failures
+from holdfast.errors import BadRequest, ModelError
+from holdfast.kit.clock import now
+from holdfast.kit.egress import Guard
+from holdfast.llm import failures, guarded
 from holdfast.llm.failures import Retryable, Target
 from holdfast.llm.framing import BrokenFrame, Events, Framing
 from holdfast.llm.model import Delta
@@ -40,7 +45,7 @@ class ModelClient:
     """Connections to model servers, pooled; made on first use, so that an unused HTTP stack is never loaded."""
 
     def __init__(self) -> None:
-        self._http: aiohttp.ClientSession | None = None
+        self._http: dict[Guard | None, aiohttp.ClientSession] = {}
 
     async def post(self, target: Target, path: str, body: bytes, *, attempts: int = ATTEMPTS) -> bytes:
         """Send a request (GET when the body is empty) and give back the whole answer."""
@@ -89,9 +94,9 @@ class ModelClient:
             raise
 
     async def close(self) -> None:
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
+        while self._http:
+            _, session = self._http.popitem()
+            await session.close()
 
     @asynccontextmanager
     async def _exchange(self, target: Target, path: str, body: bytes) -> AsyncGenerator["aiohttp.ClientResponse"]:
@@ -104,6 +109,8 @@ class ModelClient:
             yield response
         except (ModelError, Retryable):
             raise
+        except BadRequest as refused:
+            raise failures.forbidden(target, refused.detail) from refused
         except BrokenFrame as error:
             raise failures.unusable(target, "sent an answer that cannot be unpacked") from error
         except Exception as error:
@@ -119,9 +126,11 @@ class ModelClient:
 
         if any(not value.isascii() or not value.isprintable() for value in target.headers.values()):
             raise failures.unsendable(target, "a header holds characters that HTTP does not allow")
-        if self._http is None:
-            self._http = _session()
-        return await self._http.request(
+        if target.guard is not None:
+            await target.guard.check(target.base_url)
+        if target.guard not in self._http:
+            self._http[target.guard] = _session(target.guard)
+        return await self._http[target.guard].request(
             "POST" if body else "GET",
             target.base_url + path,
             data=body or None,
@@ -133,17 +142,24 @@ class ModelClient:
         )
 
 
-def _session() -> "aiohttp.ClientSession":
-    """Certificates as the system trusts them, proxies as the environment names them, no cookies."""
+def _session(guard: Guard | None) -> "aiohttp.ClientSession":
+    """Certificates as the system trusts them, proxies as the environment names them, no cookies.
+
+    Where addresses are checked there are no proxies: one of them would decide where a name leads.
+    """
     import ssl
 
     import aiohttp
     import truststore
 
     connector = aiohttp.TCPConnector(
-        limit=0, keepalive_timeout=KEPT_SECONDS, ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        limit=0,
+        keepalive_timeout=KEPT_SECONDS,
+        ssl=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        resolver=guarded.resolver(guard) if guard else None,
+        use_dns_cache=guard is None,
     )
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=guard is None)
 
 
 def _meaning(target: Target, error: Exception) -> Retryable | ModelError | None:
@@ -203,15 +219,33 @@ def _refusal(target: Target, response: "aiohttp.ClientResponse", body: bytes) ->
     hopeless = error.code in ("llm_insufficient_credits", "llm_bad_request")
     if hopeless or not (status in (408, 429) or status >= 500):
         return error
-    return Retryable(error, _seconds(response.headers.get("retry-after")))
+    return Retryable(error, _wait(response.headers))
 
 
-def _seconds(text: str | None) -> float | None:
-    """How long `Retry-After` asks to wait; a date counts as unknown."""
+def _wait(headers: Mapping[str, str]) -> float | None:
+    """How long a provider asks to wait, in any of the ways to say it; None when it does not."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    asked = headers.get("retry-after")
+    seconds = _number(asked)
+    return _until(asked) if seconds is None and asked else seconds
+
+
+def _number(text: str | None) -> float | None:
     try:
-        return max(0.0, float(text)) if text else None
+        value = float(text or "")
     except ValueError:
         return None
+    return max(0.0, value) if isfinite(value) else None
+
+
+def _until(date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds())
 
 
 async def _pieces(response: "aiohttp.ClientResponse", found: Framing) -> AsyncGenerator[bytes, None]:

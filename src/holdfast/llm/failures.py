@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from holdfast.errors import ModelError
+from holdfast.kit.egress import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Target:
     """What a refusal for want of rights is called (403), where that does not mean that the key is wrong."""
     local: bool = False
     """Whether this is a program that the user starts, rather than a service."""
+    stored_as: str | None = None
+    """The id of the provider that an organization has added; None: the server's settings say where it is."""
+    guard: Guard | None = None
+    """Checks where its connections go; None: the administrator's word is enough."""
 
     @property
     def host(self) -> str:
@@ -216,10 +221,18 @@ def _field(body: Any, name: str) -> Any:
     return inner.get(name) if isinstance(inner, dict) else None  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType] -- decoded JSON
 
 
+def forbidden(target: Target, reason: str) -> ModelError:
+    """The provider's address is one that this server does not connect to for an organization."""
+    return ModelError("llm_bad_request", f"{target.provider} cannot be used. {reason}")
+
+
 def _set_key(target: Target) -> str:
+    if target.stored_as:
+        return f"Give it a valid key with PATCH /v1/providers/{target.stored_as}."
     return f"Set {target.key_env} to a valid key." if target.key_env else "Check its key."
 
 
 def _check_url(target: Target) -> str:
-    named = f" ({target.url_env})" if target.url_env else ""
+    place = f"PATCH /v1/providers/{target.stored_as}" if target.stored_as else target.url_env
+    named = f" ({place})" if place else ""
     return f"Check the address {target.base_url}{named}."

@@ -6,6 +6,8 @@ from typing import Any, Literal, Protocol
 
 from holdfast.messages.model import Message
 
+Category = Literal["base", "byok"]
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
@@ -23,6 +25,9 @@ class ModelCard:
     images: bool = False
     reasoning: bool = False
     display_name: str | None = None
+    category: Category = "base"
+    """byok: of a provider that an organization has added."""
+    provider_id: str | None = None
 
     @property
     def handle(self) -> str:
@@ -96,6 +101,14 @@ class Usage:
     reasoning_tokens: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """Which tokens were chosen: V1's `logprobs` of each, and their numbers, as far as the server tells."""
+
+    logprobs: Sequence[dict[str, Any]] = ()
+    ids: Sequence[int] = ()
+
+
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
 
 
@@ -104,7 +117,7 @@ class Finish:
     reason: FinishReason
 
 
-Delta = TextDelta | ReasoningDelta | ToolCallDelta | Usage | Finish
+Delta = TextDelta | ReasoningDelta | ToolCallDelta | Sampled | Usage | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,7 @@ class Listed:
     """A model as its provider lists it. What the list does not say is None, and the catalog's word counts."""
 
     name: str
+    """What requests call it."""
     window: int | None = None
     output: int | None = None
     tools: bool | None = None
@@ -120,6 +134,8 @@ class Listed:
     dimensions: int | None = None
     """Of its vectors, for an embedding model."""
     is_chat: bool = True
+    serves: str | None = None
+    """The model behind a name that the user gave (a deployment)."""
 
 
 class Provider(Protocol):

@@ -1,24 +1,18 @@
 """Every model that this server can use: handles to cards, cards to providers, and the lists that clients see."""
 
-import asyncio
-import time
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 from holdfast.errors import BadRequest, ModelError, NotFound
-from holdfast.llm import catalog
+from holdfast.llm import catalog, listing
 from holdfast.llm.catalog import DEMO, Configured
-from holdfast.llm.client import ModelClient
-from holdfast.llm.failures import Target
-from holdfast.llm.model import Listed, ModelCard, Provider
+from holdfast.llm.lists import Lists
+from holdfast.llm.model import Category, Listed, ModelCard, Provider
+from holdfast.llm.reach import Reach
 from holdfast.llm.row import USUAL_WINDOW, Row
 from holdfast.llm.rows import ROWS
-from holdfast.llm.wires import WIRES
 
-LIST_SECONDS = 3.0
-LIST_LIFETIME = 60.0
-RETRY_LIFETIME = 5.0
-"""How long a provider that did not answer is left alone."""
 HOSTED = "letta"
 """The retired hosted service: agents that name its models follow this server's default."""
 
@@ -32,6 +26,7 @@ class EmbeddingCard:
     name: str
     endpoint: str | None
     dimensions: int
+    category: Category = "base"
 
     @property
     def handle(self) -> str:
@@ -41,17 +36,11 @@ class EmbeddingCard:
 BUNDLED = EmbeddingCard("holdfast", "holdfast", "minilm-l6-v2", None, 384)
 
 
-@dataclass(frozen=True, slots=True)
-class _Live:
-    """What a provider's own list last said, None when it never answered, and when it was asked."""
-
-    entries: dict[str, Listed] | None
-    asked: float
-    failed: bool
-
-
 class Models:
-    """The models of one server, from its configuration. Closing it closes the connections to them."""
+    """The models of one server, from its configuration; `joined` adds those of an organization.
+
+    Closing it closes the connections to them.
+    """
 
     def __init__(
         self,
@@ -69,11 +58,17 @@ class Models:
         self._demo = demo
         self._setting = _wanted(default)
         self._embedding_setting = _wanted(default_embedding)
-        self._timeout = timeout
-        self._client = ModelClient()
-        self._places = {name: place for place in reversed(self._configured) for name in _names(place)}
-        self._live: dict[str, _Live] = {}
-        self._listing = asyncio.Lock()
+        self._lists = Lists(Reach(timeout))
+        self._places = _by_name(self._configured)
+
+    def joined(self, own: Sequence[Configured]) -> "Models":
+        """The same models and those of an organization's own providers, whose names come first."""
+        if not own:
+            return self
+        view = copy(self)
+        view._configured = [*self._configured, *own]
+        view._places = self._places | _by_name(own)
+        return view
 
     @property
     def default(self) -> str:
@@ -94,9 +89,11 @@ class Models:
         if provider == DEMO.provider:
             return self._demo_card(name)
         place, row = self._place(provider)
-        live = self._live.get(place.name)
-        listed = (live.entries or {}).get(name) if live else None
-        return catalog.card_of(row, place, name, listed)
+        return catalog.card_of(row, place, name, self._listed(place, name))
+
+    def chosen(self, handle: str) -> str | None:
+        """What is stored of a handle that a client has named; None follows the server's default."""
+        return None if _wanted(handle) is None and handle.strip() else self.card(handle).handle
 
     def stored_card(self, handle: str | None) -> ModelCard:
         """The card of a handle that was accepted once, for showing it, even if its provider is gone since."""
@@ -111,11 +108,19 @@ class Models:
         if card.provider == DEMO.provider:
             return self._demo
         place, row = self._place(card.provider)
-        if not row.spoken:
-            raise ModelError("llm_bad_request", f"{card.handle} cannot be used here yet. {row.missing}")
-        if card.provider not in self._places:
+        if card.provider not in self._places and row.spoken:
             raise _unset(card, row)
-        return WIRES[row.wire](self._client, place, row, self._target(place, row))
+        listed = self._listed(place, card.name)
+        return self._lists.reach.provider(replace(place, listed=(listed,) if listed else ()), row)
+
+    async def listed(self, place: Configured) -> list[Listed]:
+        """What a provider says that it has, asked for now; its failure is raised."""
+        return await self._lists.fetch(place)
+
+    def names(self) -> set[str]:
+        """The names that providers of the server have, or may get from its settings."""
+        known = {name for row in ROWS for name in (row.type, *row.aliases)}
+        return {*known, *self._places, DEMO.provider, HOSTED}
 
     def embedding_cards(self) -> list[EmbeddingCard]:
         """The embedding models, the bundled one first; the list is never empty."""
@@ -132,33 +137,51 @@ class Models:
         if provider == BUNDLED.provider:
             raise NotFound(f"There is no embedding model {wanted!r}; the bundled one is {BUNDLED.handle}.")
         place, row = self._place(provider)
-        known = next((model.dimensions for model in row.embedders if model.name == name.removesuffix(":latest")), 0)
-        return EmbeddingCard(place.name, row.type, name, place.base_url, known)
+        return self._embedder(place, row, name, self._listed(place, name))
+
+    def stored_embedding_card(self, handle: str) -> EmbeddingCard:
+        """The card of an embedding handle that was accepted once, even if its provider is gone since."""
+        try:
+            return self.embedding_card(handle)
+        except (BadRequest, NotFound):
+            provider, _, name = handle.strip().partition("/")
+            return EmbeddingCard(provider, provider, name or provider, None, 0)
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._lists.reach.client.close()
 
     def _resolve(self, handle: str) -> str:
         """The full form `provider/model` of a handle or of a bare model name."""
         text = handle.strip()
         provider, slash, name = text.partition("/")
         if slash:
-            if not provider or not name.strip():
+            if not provider.strip() or not name.strip():
                 raise _malformed(handle)
-            return text
+            return self._spelled(provider.strip(), name.strip())
         if found := next((place for place in self._configured if self._serves(place, text)), None):
-            return f"{found.name}/{text}"
+            return self._spelled(found.name, text)
         if guessed := catalog.guess(text):
-            return guessed
+            return self._spelled(*guessed.split("/", 1))
         if ":" in text and "ollama" in self._places:
             return f"ollama/{text}"
         raise _malformed(handle)
 
+    def _spelled(self, provider: str, name: str) -> str:
+        """A handle as its provider writes it, however somebody else has used small and large letters."""
+        if provider not in self._places and catalog.row_of(provider) is None:
+            lower = provider.lower()
+            provider = next((known for known in (*self._places, *self.names()) if known.lower() == lower), provider)
+        place = self._places.get(provider)
+        row = catalog.row_of(place.provider_type if place else provider)
+        known = {*((place and self._lists.of(place)) or ()), *(model.name for model in (row.models if row else ()))}
+        if name not in known:
+            name = next((other for other in known if other.lower() == name.lower()), name)
+        return f"{provider}/{name}"
+
     def _serves(self, place: Configured, name: str) -> bool:
-        live, row = self._live.get(place.name), catalog.row_of(place.provider_type)
-        if live and live.entries is not None:
-            return name in live.entries
-        return row is not None and (row.known(name) is not None or any(known.name == name for known in row.embedders))
+        entries, row = self._lists.of(place), catalog.row_of(place.provider_type)
+        known = {model.name for model in (*row.models, *row.embedders)} if row else set[str]()
+        return name.lower() in {each.lower() for each in (known if entries is None else entries)}
 
     def _place(self, provider: str) -> tuple[Configured, Row]:
         """Where a provider is; one that is known but not configured is where the catalog says."""
@@ -169,23 +192,15 @@ class Models:
             place = Configured(provider, provider, row.url or "") if row else None
         if place is None or row is None:
             known = ", ".join(sorted({*self._places, *(row.type for row in ROWS), DEMO.provider}))
-            raise NotFound(f"There is no model provider {provider!r}. Known ones: {known}.")
-        return (place if place.name == provider else _renamed(place, provider)), row
+            raise NotFound(
+                f"There is no model provider {provider!r}. Add it with POST /v1/providers/, or choose another model. "
+                f"Known ones: {known}."
+            )
+        return replace(place, name=provider), row
 
-    def _target(self, place: Configured, row: Row, timeout: float | None = None) -> Target:
-        headers: dict[str, str] = {}
-        if place.api_key:
-            bearer = row.key_header == "authorization"
-            headers[row.key_header] = f"Bearer {place.api_key}" if bearer else place.api_key
-        return Target(
-            provider=place.name,
-            base_url=place.base_url,
-            headers=headers,
-            timeout=timeout or place.timeout or self._timeout or row.timeout,
-            key_env=row.key_env if place.category == "base" else None,
-            url_env=row.url_env[0] if row.url_env and place.category == "base" else None,
-            local=row.local,
-        )
+    def _listed(self, place: Configured, name: str) -> Listed | None:
+        """What a provider's own list says of a model, whichever of its names the handle has used."""
+        return (self._lists.of(self._places.get(place.name, place)) or {}).get(name)
 
     def _demo_card(self, name: str) -> ModelCard:
         if name != DEMO.name:
@@ -194,62 +209,42 @@ class Models:
 
     def _recommended(self, place: Configured) -> str | None:
         """The model of a provider that serves as default: the catalog's choice, if the provider has it."""
-        row, live = catalog.row_of(place.provider_type), self._live.get(place.name)
+        row, entries = catalog.row_of(place.provider_type), self._lists.of(place)
         wanted = row.recommended if row else None
-        if live is None or live.entries is None or wanted in live.entries:
+        if entries is None or wanted in entries:
             return wanted
-        return next((name for name, listed in live.entries.items() if listed.is_chat), wanted)
+        return next((name for name, listed in entries.items() if listed.is_chat), wanted)
 
     def _cards(self, place: Configured) -> list[ModelCard]:
-        row, live = catalog.row_of(place.provider_type), self._live.get(place.name)
+        row, entries = catalog.row_of(place.provider_type), self._lists.of(place)
         if row is None:
             return []
-        if live and live.entries is not None:
-            return [catalog.card_of(row, place, each.name, each) for each in live.entries.values() if each.is_chat]
+        if entries is not None:
+            return [catalog.card_of(row, place, each.name, each) for each in entries.values() if each.is_chat]
         return [catalog.card_of(row, place, known.name) for known in row.models]
 
     def _embedders(self, place: Configured) -> list[EmbeddingCard]:
-        row, live = catalog.row_of(place.provider_type), self._live.get(place.name)
-        known = row.embedders if row else ()
-        if live and live.entries is not None and row and row.local:
-            served = {name.removesuffix(":latest") for name in live.entries}
-            known = tuple(model for model in known if model.name in served)
-        return [
-            EmbeddingCard(place.name, place.provider_type, model.name, place.base_url, model.dimensions)
-            for model in known
-        ]
-
-    async def _refresh(self) -> None:
-        async with self._listing:
-            now = time.monotonic()
-            stale = [place for place in self._configured if self._is_stale(place, now)]
-            answers = await asyncio.gather(*(self._ask(place) for place in stale))
-            for place, answer in zip(stale, answers, strict=True):
-                before = self._live.get(place.name)
-                self._live[place.name] = _Live(
-                    answer or (before.entries if before else None), now, failed=answer is None
-                )
-
-    def _is_stale(self, place: Configured, now: float) -> bool:
-        live = self._live.get(place.name)
-        return live is None or live.asked < now - (RETRY_LIFETIME if live.failed else LIST_LIFETIME)
-
-    async def _ask(self, place: Configured) -> dict[str, Listed] | None:
-        """A provider's list by model name; None when it has none for us in time."""
-        row = catalog.row_of(place.provider_type)
+        """A provider's embedding models: those of the catalog, and those of its list whose vectors' length is known."""
+        row, entries = catalog.row_of(place.provider_type), self._lists.of(place)
         if row is None:
-            return None
-        try:
-            provider = WIRES[row.wire](self._client, place, row, self._target(place, row, LIST_SECONDS))
-            async with asyncio.timeout(LIST_SECONDS):
-                found = await provider.models()
-        except (ModelError, TimeoutError):
-            return None
-        return {listed.name: listed for listed in found} or None
+            return []
+        found = {model.name: self._embedder(place, row, model.name, None) for model in row.embedders}
+        if entries is not None:
+            served = {name.removesuffix(":latest"): listed for name, listed in entries.items()}
+            found = {name: card for name, card in found.items() if name in served or not row.local}
+            found |= {
+                name: self._embedder(place, row, name, listed) for name, listed in served.items() if listed.dimensions
+            }
+        return list(found.values())
+
+    def _embedder(self, place: Configured, row: Row, name: str, listed: Listed | None) -> EmbeddingCard:
+        known = next((model.dimensions for model in row.embedders if model.name == name.removesuffix(":latest")), 0)
+        length = (listed and listed.dimensions) or known or listing.DIMENSIONS.get(listing.bare(name), 0)
+        return EmbeddingCard(place.name, row.type, name, place.base_url, length, place.category)
 
     async def list(self) -> list[ModelCard]:
         """The language models of all configured providers; one that does not answer is shown by its catalog rows."""
-        await self._refresh()
+        await self._lists.refresh(self._configured)
         cards = [card for place in self._configured for card in self._cards(place)]
         return [*cards, DEMO]
 
@@ -257,17 +252,17 @@ class Models:
 def _wanted(handle: str | None) -> str | None:
     """A handle without surrounding space; None when it is blank or one of the retired hosted service."""
     text = (handle or "").strip()
-    return None if not text or text.split("/", 1)[0] == HOSTED else text
+    return None if not text or text.split("/", 1)[0].lower() == HOSTED else text
+
+
+def _by_name(places: Sequence[Configured]) -> dict[str, Configured]:
+    """Providers by all their names; of two with the same name the first one has it."""
+    return {name: place for place in reversed(places) for name in _names(place)}
 
 
 def _names(place: Configured) -> Iterable[str]:
     row = catalog.row_of(place.provider_type)
     return dict.fromkeys((place.name, *((row.type, *row.aliases) if row and place.category == "base" else ())))
-
-
-def _renamed(place: Configured, name: str) -> Configured:
-    """A provider under the alias by which a handle names it, so that the handle stays as written."""
-    return replace(place, name=name)
 
 
 def _malformed(handle: str) -> BadRequest:

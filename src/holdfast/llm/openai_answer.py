@@ -9,7 +9,16 @@ import orjson
 from holdfast.errors import ModelError
 from holdfast.llm import failures
 from holdfast.llm.failures import Target
-from holdfast.llm.model import Delta, Finish, FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from holdfast.llm.model import (
+    Delta,
+    Finish,
+    FinishReason,
+    ReasoningDelta,
+    Sampled,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
 
 Json = dict[str, Any]
 
@@ -57,7 +66,7 @@ class _PartialCall:
 class ChatAnswer:
     """The state of one answer. `read` takes a chunk and gives its deltas; `end` checks that it was whole."""
 
-    def __init__(self, target: Target, model: str) -> None:
+    def __init__(self, target: Target, model: str, *, hides_reasoning: bool = False) -> None:
         self._target = target
         self._model = model
         self._calls: list[_PartialCall] = []
@@ -67,6 +76,7 @@ class ChatAnswer:
         self._whole = False
         self._spoke = False
         self._thought = False
+        self._hides_reasoning = hides_reasoning
 
     def read(self, data: bytes) -> list[Delta]:
         if data == b"[DONE]":
@@ -78,10 +88,11 @@ class ChatAnswer:
         choices = body.get("choices")
         if not choices:
             return self._without_choice(body)
-        choice = cast(list[Any], choices)[0] if isinstance(choices, list) else None
-        if not isinstance(choice, dict):
-            raise failures.unusable(self._target, "sent a chunk without a choice", data)
-        return self._choice(cast(Json, choice))
+        offered = cast(list[Any], choices) if isinstance(choices, list) else [choices]
+        if not all(isinstance(choice, dict) and isinstance(choices, list) for choice in offered):
+            raise self._after_start(failures.unusable(self._target, "sent a chunk without a choice", data))
+        first = next((cast(Json, choice) for choice in offered if choice.get("index") in (0, None)), None)
+        return self._choice(first) if first else []
 
     def end(self) -> list[Delta]:
         """What is only known at the end: usage and why the model stopped."""
@@ -109,10 +120,17 @@ class ChatAnswer:
         return []
 
     def _choice(self, choice: Json) -> list[Delta]:
+        delta = choice.get("delta")
         if "message" in choice:
             self._whole = True
-        delta = choice.get("delta") or choice.get("message")
+            # Some servers repeat the whole message at the end of a stream.
+            delta = delta or (None if self._started else choice["message"])
         deltas = self._delta(cast(Json, delta)) if isinstance(delta, dict) else []
+        if self._hides_reasoning and deltas:
+            self._hides_reasoning = False
+            deltas.insert(0, ReasoningDelta(is_omitted=True))
+        if sampled := _sampled(choice):
+            deltas.append(sampled)
         if finish := choice.get("finish_reason"):
             self._finish = str(finish).lower()
         if self._finish == "error":
@@ -121,10 +139,11 @@ class ChatAnswer:
 
     def _delta(self, delta: Json) -> list[Delta]:
         found: list[Delta] = []
+        found += _details(delta.get("reasoning_details"))
         thought = delta.get("reasoning_content") or delta.get("reasoning")
-        if thought and isinstance(thought, str):
-            self._thought = True
+        if thought and isinstance(thought, str) and not found:
             found.append(ReasoningDelta(thought))
+        self._thought = self._thought or bool(found)
         content = delta.get("content") or delta.get("refusal")
         if content:
             found += [TextDelta(content)] if isinstance(content, str) else _parts(content)
@@ -143,6 +162,8 @@ class ChatAnswer:
         arguments = body.get("arguments")
         text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode() if arguments else ""
         call = self._find(fragment, name) or self._begin(fragment)
+        if text and call.announced and call.complete and text == "".join(call.arguments):
+            return []  # the same call once more
         call.arguments.append(text)
         if call.announced:
             return [ToolCallDelta(call.index, arguments=text)] if text else []
@@ -208,6 +229,38 @@ def usage(sent: Any) -> Usage:
 def _count(body: Any, name: str) -> int | None:
     value: Any = cast(Json, body).get(name) if isinstance(body, dict) else None
     return int(value) if isinstance(value, int | float) and 0 <= value < 2**31 else None
+
+
+def _details(details: Any) -> list[Delta]:
+    """Thoughts as OpenRouter sends them: text, or a whole thought that only its model can read.
+
+    What belongs to a thought besides its text goes into its signature, so that it can be sent back as it came.
+    """
+    found: list[Delta] = []
+    for detail in cast(list[Any], details) if isinstance(details, list) else []:
+        match detail:
+            case {"type": "reasoning.encrypted", "data": str()}:
+                found.append(ReasoningDelta(redacted=orjson.dumps(detail).decode()))
+            case {"text": str(text)} | {"summary": str(text)}:
+                kept = {name: value for name, value in cast(Json, detail).items() if name not in ("text", "summary")}
+                signature = orjson.dumps(kept).decode() if kept.get("signature") else None
+                found += [ReasoningDelta(text, signature)] if text or signature else []
+            case {"signature": str(signature)} if signature:
+                found.append(ReasoningDelta("", orjson.dumps(detail).decode()))
+            case _:
+                pass
+    return found
+
+
+def _sampled(choice: Json) -> Sampled | None:
+    """What a chunk tells of its tokens."""
+    told = choice.get("logprobs")
+    content: Any = cast(Json, told).get("content") if isinstance(told, dict) else None
+    ids = choice.get("token_ids")
+    logprobs = [cast(Json, each) for each in cast(list[Any], content or [])] if isinstance(content, list) else []
+    numbers = [each for each in cast(list[Any], ids) if isinstance(each, int)] if isinstance(ids, list) else []
+    known = [each for each in logprobs if isinstance(each.get("token"), str)]
+    return Sampled(known, numbers) if known or numbers else None
 
 
 def _parts(content: Any) -> list[Delta]:

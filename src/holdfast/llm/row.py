@@ -22,6 +22,19 @@ class Dialect:
     """Its word for "some tool must be called"."""
     reasoning_back: str | None = None
     """The field in which it wants its own reasoning sent back."""
+    hides_reasoning: bool = False
+    """Whether its reasoning models think without showing what."""
+    stream_usage: bool = True
+    """Whether it must be asked to count tokens at the end of a stream."""
+    json_schema: bool = True
+    """Whether it takes a schema for its answer, or only the wish for JSON."""
+    strict: bool = False
+    """Whether it can be bound to the schemas of tools and answers."""
+    logprobs: bool = True
+    token_ids: bool = False
+    """Whether it tells the numbers of its tokens."""
+    cache_marks: tuple[str, ...] = ()
+    """How the names of models begin whose cached prefix must be marked."""
     short_ids: bool = False
     """Whether ids of tool calls must be nine letters and digits."""
 
@@ -75,6 +88,16 @@ class Row:
     timeout: float = 600.0
     local: bool = False
     key_header: str = "authorization"
+    key_path: str | None = None
+    """What to ask for to see whether a key is valid, when anybody may see the list of models."""
+    list_path: str | None = None
+    """A list of models below the server's root that says more than the protocol's own."""
+    deployments: bool = False
+    """Whether models are reached by names that the user gave them (Azure)."""
+    version_env: str | None = None
+    """The variable that holds the version of its API."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """What each request says besides."""
     dialect: Dialect = field(default_factory=Dialect)
     elsewhere: Dialect | None = None
     """How a server at another address than `url` speaks, when the provider's own server has ways of its own."""

@@ -13,8 +13,25 @@ from holdfast.llm.settings import SETTINGS, OpenAIModelSettings, ResponseFormat
 LARGEST_WINDOW = 128_000
 """The window of an agent that names none, however large its model's is (CONTRACT §7)."""
 
-EMBEDDING_ENDPOINTS = {"holdfast": "hugging-face", "lmstudio_openai": "lmstudio"}
-"""What V1 calls the endpoints of embedding models, where that differs from those of language models."""
+EMBEDDING_ENDPOINTS = (
+    {"holdfast": "hugging-face", "lmstudio_openai": "lmstudio"}
+    | {
+        name: name
+        for name in (
+            "bedrock",
+            "google_ai",
+            "google_vertex",
+            "azure",
+            "groq",
+            "ollama",
+            "vllm",
+            "hugging-face",
+            "mistral",
+        )
+    }
+    | {"together": "together"}
+)
+"""What V1 calls the endpoints of embedding models; all others are called OpenAI's."""
 
 
 class LLMConfigWire(TypedDict):
@@ -90,7 +107,7 @@ def llm_config(
         "model_endpoint_type": row.endpoint_type if row else "openai",
         "model_endpoint": card.endpoint or None,
         "provider_name": card.provider,
-        "provider_category": "base",
+        "provider_category": card.category,
         "model_wrapper": None,
         "context_window": min(card.context_window, most),
         "put_inner_thoughts_in_kwargs": False,
@@ -117,9 +134,9 @@ def llm_config(
     return cast(LLMConfigWire, config | known)
 
 
-def model(card: ModelCard, *, category: Literal["base", "byok"] = "base") -> Model:
+def model(card: ModelCard) -> Model:
     """The row of a model in the list of models."""
-    own = {"context_window": card.context_window, "max_tokens": card.max_output_tokens, "provider_category": category}
+    own = {"context_window": card.context_window, "max_tokens": card.max_output_tokens}
     return {
         **llm_config(card, own, most=card.context_window),
         "name": card.name,
@@ -173,5 +190,4 @@ def provider_type(own: str) -> str:
 
 
 def _embedding_endpoint(own: str) -> str:
-    row = catalog.row_of(own)
-    return EMBEDDING_ENDPOINTS.get(own) or (row.endpoint_type if row else "openai")
+    return EMBEDDING_ENDPOINTS.get(own, "openai")

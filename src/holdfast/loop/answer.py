@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from holdfast.llm.model import Delta, Finish, FinishReason, ReasoningDelta, TextDelta, ToolCallDelta, Usage
+from holdfast.llm.model import Delta, Finish, FinishReason, ReasoningDelta, Sampled, TextDelta, ToolCallDelta, Usage
 from holdfast.messages.model import (
     OmittedReasoningPart,
     Part,
@@ -62,6 +62,8 @@ class Answer:
                 self._add_call(delta)
             case Usage():
                 self.usage = delta
+            case Sampled():
+                pass  # told to whoever asked for it, not kept
             case Finish():
                 self.finish = delta.reason
         return True
