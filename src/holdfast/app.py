@@ -25,6 +25,7 @@ from holdfast.kit.routes import Dispatch
 from holdfast.llm.catalog import configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
+from holdfast.providers.organizations import OrganizationModels
 from holdfast.rehearsal import rehearse
 from holdfast.repeats.middleware import Repeats
 from holdfast.routers import ROUTERS
@@ -65,16 +66,17 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.keyring = keyring
     app.state.models = models
     app.state.egress = Egress(settings.allow_private_urls)
-    app.state.runner = Runner(db, _ports(settings, db, models, app.state.egress), settings)
+    app.state.organizations = OrganizationModels(db, models, app.state.egress)
+    app.state.runner = Runner(db, _ports(settings, db, app.state.organizations), settings)
     app.state.draining = asyncio.Event()
     return app
 
 
-def _ports(settings: Settings, db: Database, models: Models, egress: Egress) -> Ports:
+def _ports(settings: Settings, db: Database, models: OrganizationModels) -> Ports:
     if settings.redis_url is None:
-        return Ports(models, TableFeed(db), egress)
+        return Ports(models, TableFeed(db), models.egress)
     redis = Redis(settings.redis_url)
-    return Ports(models, RedisFeed(redis), egress, RedisCalls(redis))
+    return Ports(models, RedisFeed(redis), models.egress, RedisCalls(redis))
 
 
 def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Middleware]:

@@ -15,6 +15,10 @@ from holdfast.kit.reply import reply
 log = logging.getLogger("holdfast")
 
 
+SECRET = frozenset(("api_key", "access_key"))
+"""Fields whose values no error repeats."""
+
+
 async def on_app_error(request: Request, error: Exception) -> Response:
     failed = cast(AppError, error)
     if failed.http_status in (500, 503) and not isinstance(failed, ModelError):
@@ -55,7 +59,8 @@ def _sentence(fault: dict[str, Any]) -> str:
     if fault["type"] == "json_invalid":
         return f"body: this is not JSON that can be read: {fault['ctx']['error']}"
     where = ".".join(str(part) for part in fault["loc"])
-    got = "" if fault["type"] == "missing" else f", got {_short(fault.get('input'))}"
+    quiet = fault["type"] == "missing" or not SECRET.isdisjoint(fault["loc"])
+    got = "" if quiet else f", got {_short(fault.get('input'))}"
     return f"{where}: {fault['msg']}{got}"
 
 

@@ -10,6 +10,7 @@ from holdfast.health import routes as health
 from holdfast.identities import routes as identities
 from holdfast.kit.routes import Router
 from holdfast.messages import routes as messages
+from holdfast.providers import model_routes
 from holdfast.providers import routes as providers
 from holdfast.runs import routes as runs
 from holdfast.steps import routes as steps
@@ -35,6 +36,7 @@ ROUTERS: tuple[Router, ...] = (
     memory_routes.router,
     messages.router,
     messages_routes.router,
+    model_routes.router,
     providers.router,
     run_routes.router,
     runs.router,

@@ -41,6 +41,10 @@ class OpenAIServer:
         self.requests: list[Recorded] = []
         self.models: list[Json] = [{"id": name, "object": "model", "context_length": 128_000} for name in MODELS]
         self.models_status = 200
+        self.keys: frozenset[str] | None = None
+        """The keys that are accepted; None: all of them."""
+        self.pages: dict[str, Any] = {}
+        """What stands at further paths."""
         self.asked = threading.Event()
         """Set when a request has arrived."""
         self.dropped = threading.Event()
@@ -121,6 +125,10 @@ class OpenAIServer:
     async def _answer(self, request: Recorded, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; whether the connection stays open."""
         path = request.path.split("?")[0].rstrip("/")
+        if self.keys is not None and _key(request) not in self.keys:
+            return await _send(writer, 401, _error("Incorrect API key provided."))
+        if request.method == "GET" and path in self.pages:
+            return await _send(writer, 200, self.pages[path])
         if path.endswith("/chat/completions"):
             reply = self._replies.popleft() if self._replies else from_directives(request.body)
             return await self._chat(reply, request, reader, writer)
@@ -168,6 +176,10 @@ class OpenAIServer:
         if gone:
             self.dropped.set()
         return gone
+
+
+def _key(request: Recorded) -> str:
+    return request.headers.get("api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
 async def _read(reader: asyncio.StreamReader, connection: int) -> Recorded | None:

@@ -24,7 +24,8 @@ OLD_NAMES = {"memory": "blocks", "tool_exec_environment_variables": "secrets", "
 
 
 async def _models(request: Request) -> Models:
-    return request.app.state.models
+    """The server's models and those of the organization's own providers."""
+    return await request.app.state.organizations.of(request.state.who)
 
 
 async def _relations(

@@ -173,8 +173,9 @@ class Models:
             provider = next((known for known in (*self._places, *self.names()) if known.lower() == lower), provider)
         place = self._places.get(provider)
         row = catalog.row_of(place.provider_type if place else provider)
-        known = {*((place and self._lists.of(place)) or ()), *(model.name for model in (row.models if row else ()))}
-        if name not in known:
+        entries = (place and self._lists.of(place)) or {}
+        if name not in entries and not (row and row.known(name)):
+            known = (*entries, *(model.name for model in (row.models if row else ())))
             name = next((other for other in known if other.lower() == name.lower()), name)
         return f"{provider}/{name}"
 
@@ -241,6 +242,11 @@ class Models:
         known = next((model.dimensions for model in row.embedders if model.name == name.removesuffix(":latest")), 0)
         length = (listed and listed.dimensions) or known or listing.DIMENSIONS.get(listing.bare(name), 0)
         return EmbeddingCard(place.name, row.type, name, place.base_url, length, place.category)
+
+    async def embedding_list(self) -> "list[EmbeddingCard]":
+        """The same, after the providers were asked what they have."""
+        await self._lists.refresh(self._configured)
+        return self.embedding_cards()
 
     async def list(self) -> list[ModelCard]:
         """The language models of all configured providers; one that does not answer is shown by its catalog rows."""

@@ -4,8 +4,8 @@ import asyncio
 import time
 
 from holdfast.errors import Busy
-from holdfast.llm.models import Models
 from holdfast.loop.state import Turn
+from holdfast.providers.organizations import OrganizationModels
 from holdfast.store.database import Database
 from holdfast.turns.begin import claim
 from holdfast.turns.live import Live
@@ -20,7 +20,7 @@ LONGEST_WAIT_S = 300.0
 class Line:
     """Who waits for which thread."""
 
-    def __init__(self, db: Database, models: Models, owner: str) -> None:
+    def __init__(self, db: Database, models: OrganizationModels, owner: str) -> None:
         self._db = db
         self._models = models
         self._owner = owner
@@ -54,7 +54,8 @@ class Line:
                 raise Busy(f"The thread was busy for {LONGEST_WAIT_S:.0f} seconds; run {live.run_id} was not started.")
             freed = self._freed.setdefault(live.run.thread_id, asyncio.Event())
             if live is min(waiting, key=_ticket):
-                turn = await self._db.write(claim, live.asked, live.begun, self._models, self._owner)
+                models = await self._models.of(live.asked.who)
+                turn = await self._db.write(claim, live.asked, live.begun, models, self._owner)
                 if turn is not None:
                     return turn
             try:

@@ -12,10 +12,10 @@ from holdfast.errors import AppError, ModelError
 from holdfast.feed.port import Calls, Feed
 from holdfast.kit.egress import Egress
 from holdfast.kit.ids import new_id
-from holdfast.llm.models import Models
 from holdfast.loop.events import Ended
 from holdfast.loop.state import Turn
 from holdfast.loop.turn import play
+from holdfast.providers.organizations import OrganizationModels
 from holdfast.runs import processes
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
@@ -52,7 +52,7 @@ log = logging.getLogger("holdfast.turns")
 class Ports:
     """What turns need of the outside."""
 
-    models: Models
+    models: OrganizationModels
     feed: Feed
     egress: Egress
     calls: Calls | None = None
@@ -116,12 +116,12 @@ class Runner:
 
     async def launch(self, asked: Asked) -> Live:
         """Record the run and start working on it, or wait for the thread in the background."""
-        return self._enter(Live(asked, await self._db.write(begin, asked, self._ports.models, self.id)))
+        return self._enter(Live(asked, await self._db.write(begin, asked, await self._ports.models.of(asked.who), self.id)))
 
     async def launch_in_background(self, asked: Asked) -> Run:
         """The same for a run whose events are kept; when the request has started one before, it is that one."""
         await self.feed.check()
-        begun = await self._db.write(begin, asked, self._ports.models, self.id)
+        begun = await self._db.write(begin, asked, await self._ports.models.of(asked.who), self.id)
         if not begun.is_joined:
             self._enter(Live(asked, begun))
         return begun.run

@@ -28,6 +28,7 @@ def upgrade() -> None:
     _messages()
     _organizations()
     _processes()
+    _providers()
     _run_events()
     _runs()
     _sequences()
@@ -337,6 +338,30 @@ def _processes() -> None:
         sa.Column("expires_at", columns.Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _providers() -> None:
+    op.create_table(
+        "providers",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("api_key", cipher.EncryptedText(), nullable=False),
+        sa.Column("access_key", cipher.EncryptedText(), nullable=True),
+        sa.Column("region", columns.Json(), nullable=True),
+        sa.Column("base_url", columns.Json(), nullable=True),
+        sa.Column("api_version", columns.Json(), nullable=True),
+        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("by_administrator", sa.Boolean(), nullable=False),
+        sa.Column("listed", columns.Json(), nullable=False),
+        sa.Column("last_synced", columns.Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("providers_by_name", "providers", ["organization_id", "name"], unique=True)
 
 
 def _run_events() -> None:
