@@ -77,7 +77,11 @@ def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
         ("archive", "/v1/archives/", {"name": text, "description": text}),
         ("source", "/v1/folders/", {"name": f"pineapple-{secret}", "description": text}),
         ("group", "/v1/groups/", {"agent_ids": ["{agent}"], "description": text}),
-        ("provider", "/v1/providers/", {"name": f"pineapple-{secret}", "provider_type": "openai", "api_key": text}),
+        (
+            "provider",
+            "/v1/providers/",
+            {"name": f"pineapple-{secret}", "provider_type": "chatgpt_oauth", "api_key": text},
+        ),
         ("schedule", "/v1/schedules/", {"agent_id": "{agent}", "name": text}),
     ]
 

@@ -21,7 +21,10 @@ SIMPLE: dict[str, tuple[str, dict[str, Any]]] = {
         "/v1/mcp-servers/",
         {"server_name": "", "config": {"mcp_server_type": "streamable_http", "server_url": "http://127.0.0.1:1/mcp"}},
     ),
-    "provider_id": ("/v1/providers/", {"name": "", "provider_type": "openai", "api_key": "k"}),
+    "provider_id": (
+        "/v1/providers/",
+        {"name": "", "provider_type": "openai", "api_key": "k", "base_url": "http://127.0.0.1:9/v1"},
+    ),
 }
 """What one request makes: where, and of what; an empty text becomes a name that nothing else has."""
 

@@ -77,7 +77,7 @@ class ProviderFilter(Shape):
     provider_type: ProviderType | None = None
 
 
-class Provider(ProviderCreate, Entity):
+class StoredProvider(ProviderCreate, Entity):
     """The domain object and the row; V1's JSON, which shows no key, is `wire.shown`."""
 
     by_administrator: Annotated[bool, Hidden] = False

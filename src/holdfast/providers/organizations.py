@@ -8,7 +8,7 @@ from holdfast.kit.egress import Egress
 from holdfast.llm.catalog import Configured
 from holdfast.llm.models import Models
 from holdfast.providers import store
-from holdfast.providers.model import Provider
+from holdfast.providers.model import StoredProvider
 from holdfast.providers.places import place_of
 from holdfast.store.database import Database
 
@@ -49,10 +49,10 @@ class OrganizationModels:
             self._known.clear()
         self._known[who.organization_id] = models, time.monotonic() + TRUSTED_S
 
-    def _places(self, providers: list[Provider]) -> list[Configured]:
+    def _places(self, providers: list[StoredProvider]) -> list[Configured]:
         return [place for provider in providers if (place := self._place(provider))]
 
-    def _place(self, provider: Provider) -> Configured | None:
+    def _place(self, provider: StoredProvider) -> Configured | None:
         """Where a provider is; one that a newer server has stored, of a type that is unknown here, is left out."""
         try:
             return place_of(provider, self.egress)

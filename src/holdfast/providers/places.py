@@ -9,12 +9,12 @@ from holdfast.llm import catalog
 from holdfast.llm.catalog import Configured
 from holdfast.llm.model import Listed
 from holdfast.llm.row import Row
-from holdfast.providers.model import Provider, ProviderCheck
+from holdfast.providers.model import ProviderCheck, StoredProvider
 
 _FACTS = frozenset(field.name for field in fields(Listed))
 
 
-def place_of(provider: Provider, egress: Egress) -> Configured:
+def place_of(provider: StoredProvider, egress: Egress) -> Configured:
     """Where a stored provider is, and what it last said of itself."""
     by: By = "administrator" if provider.by_administrator else "organization"
     return _place(

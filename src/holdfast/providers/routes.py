@@ -7,7 +7,7 @@ from fastapi import Body, Depends, Query, Request, Response
 
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
-from holdfast.errors import BadGateway, BadRequest, ModelError
+from holdfast.errors import BadRequest, ModelError
 from holdfast.kit.egress import By
 from holdfast.kit.entity import Patch
 from holdfast.kit.ids import ProviderId
@@ -17,13 +17,16 @@ from holdfast.kit.routes import Router
 from holdfast.llm.catalog import Configured
 from holdfast.llm.model import Listed
 from holdfast.providers import store
-from holdfast.providers.model import Provider, ProviderAccess, ProviderCheck, ProviderCreate, ProviderFilter
+from holdfast.providers.model import ProviderAccess, ProviderCheck, ProviderCreate, ProviderFilter, StoredProvider
 from holdfast.providers.organizations import OrganizationModels
 from holdfast.providers.places import checked, place_of
-from holdfast.providers.wire import Message, ProviderWire, shown
+from holdfast.providers.wire import ProviderWire, shown
 from holdfast.store.database import Database
 
 router = Router("providers")
+
+OF_THE_KEY = frozenset(("llm_authentication", "llm_insufficient_credits", "llm_rate_limit"))
+"""What a provider says of whoever holds the key."""
 
 
 async def _organizations(request: Request) -> OrganizationModels:
@@ -54,7 +57,7 @@ async def create_provider(who: Caller, db: Db, organizations: Organizations, new
     return reply(shown(made))
 
 
-@router.post("/providers/check", Message)
+@router.post("/providers/check", dict[str, str])
 async def check_provider(who: Caller, organizations: Organizations, access: ProviderCheck) -> Response:
     """See whether a provider accepts a key; nothing is stored."""
     await _listed(organizations, await checked(access, organizations.egress, _by(who)))
@@ -83,16 +86,15 @@ async def update_provider(
     return reply(shown(changed))
 
 
-@router.delete("/providers/{provider_id}", Message)
+@router.delete("/providers/{provider_id}", dict[str, str])
 async def delete_provider(provider_id: ProviderId, who: Caller, db: Db, organizations: Organizations) -> Response:
     """Remove a provider with its keys; agents on its models need another one before they answer again."""
     await db.write(store.delete, who, provider_id)
     organizations.forget(who)
-    message: Message = {"message": f"Provider {provider_id} is deleted."}
-    return reply(message)
+    return reply({"message": f"Provider {provider_id} is deleted."})
 
 
-@router.post("/providers/{provider_id}/check", Message)
+@router.post("/providers/{provider_id}/check", dict[str, str])
 async def check_existing_provider(
     provider_id: ProviderId, who: Caller, db: Db, organizations: Organizations
 ) -> Response:
@@ -112,7 +114,7 @@ async def refresh_provider(provider_id: ProviderId, who: Caller, db: Db, organiz
         raise _refusal(failed) from failed
 
 
-async def _sync(who: Who, db: Database, organizations: OrganizationModels, provider: Provider) -> Provider:
+async def _sync(who: Who, db: Database, organizations: OrganizationModels, provider: StoredProvider) -> StoredProvider:
     """Keep the list that a provider gives of its models."""
     found = await organizations.server.listed(place_of(provider, organizations.egress))
     synced = await db.write(store.synced, who, provider.id, found)
@@ -127,14 +129,14 @@ async def _listed(organizations: OrganizationModels, place: Configured) -> list[
         raise _refusal(failed) from failed
 
 
-def _refusal(failed: ModelError) -> ModelError | BadGateway:
-    """What the caller can mend is told as it is; what went wrong elsewhere is no fault of this server."""
-    return failed if failed.http_status < 500 else BadGateway(failed.detail)
+def _refusal(failed: ModelError) -> ModelError | BadRequest:
+    """A key that is refused is told as such; everything else is a provider that cannot be used as it was described."""
+    return failed if failed.code in OF_THE_KEY else BadRequest(failed.detail)
 
 
 def _by(who: Who) -> By:
     return "administrator" if who.is_admin else "organization"
 
 
-def _valid(name: str) -> Message:
+def _valid(name: str) -> dict[str, str]:
     return {"message": f"{name} accepts the key."}

@@ -5,7 +5,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from holdfast.providers.model import Provider
+from holdfast.providers.model import StoredProvider
 
 
 class ProviderWire(TypedDict):
@@ -24,11 +24,7 @@ class ProviderWire(TypedDict):
     access_key_enc: None
 
 
-class Message(TypedDict):
-    message: str
-
-
-def shown(provider: Provider) -> ProviderWire:
+def shown(provider: StoredProvider) -> ProviderWire:
     return {
         "id": provider.id,
         "name": provider.name,
