@@ -16,7 +16,10 @@ from holdfast.providers.model import ProviderCreate, ProviderFilter, StoredProvi
 from holdfast.store.table import Rows, Tx
 
 rows = Rows(
-    "providers", StoredProvider, sa.Index("providers_by_name", "organization_id", "name", unique=True), noun="provider"
+    "providers",
+    StoredProvider,
+    sa.Index("providers_by_name", "organization_id", "name", unique=True),
+    noun="provider",
 )
 
 _BY_AGE = (rows.c.created_at, rows.c.id)
