@@ -38,6 +38,30 @@ async def test_retry_after_is_honoured(ask: Asker, scripted: OpenAIServer) -> No
     assert time.monotonic() - started >= 0.4
 
 
+@pytest.mark.parametrize("headers", [{"retry-after-ms": "300"}, {"retry-after-ms": "300", "retry-after": "3600"}])
+async def test_milliseconds_are_honoured(ask: Asker, scripted: OpenAIServer, headers: dict[str, str]) -> None:
+    scripted.queue(Reply(status=503, headers=headers), Reply("there"))
+    assert (await ask()).text == "there"
+
+
+@pytest.mark.parametrize("date", ["Wed, 21 Oct 2015 07:28:00 GMT", "21 Oct 2015 07:28:00"])
+async def test_a_date_that_is_past_means_now(ask: Asker, scripted: OpenAIServer, date: str) -> None:
+    scripted.queue(Reply(status=429, headers={"retry-after": date}), Reply("there"))
+    assert (await ask()).text == "there"
+
+
+async def test_a_date_far_ahead_is_told_at_once(ask: Asker, scripted: OpenAIServer) -> None:
+    scripted.queue(Reply(status=429, headers={"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"}), Reply("too late"))
+    assert _error(await ask()).code == "llm_rate_limit"
+    assert len(scripted.chats) == 1
+
+
+@pytest.mark.parametrize("odd", ["soon", "nan", "inf", "-5", "", "Wed, 99 Oct"])
+async def test_an_odd_retry_after_counts_as_none(ask: Asker, scripted: OpenAIServer, odd: str) -> None:
+    scripted.queue(Reply(status=429, headers={"retry-after": odd}), Reply("there"))
+    assert (await ask()).text == "there"
+
+
 async def test_a_long_retry_after_is_told_at_once(ask: Asker, scripted: OpenAIServer) -> None:
     scripted.queue(Reply(status=429, headers={"retry-after": "3600"}), Reply("too late"))
     heard = await ask()

@@ -1,11 +1,14 @@
 """Handles, defaults, providers from the environment, and the lists of models."""
 
 import asyncio
+from dataclasses import replace
+from typing import get_args
 
 import pytest
+from letta_client.types import Model
 
 from holdfast.errors import BadRequest, ModelError, NotFound
-from holdfast.llm import catalog
+from holdfast.llm import catalog, lists
 from holdfast.llm.catalog import DEMO
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
@@ -174,6 +177,73 @@ async def test_azure_sends_its_key_in_its_own_header(ask: Asker, scripted: OpenA
     await hear(models.provider(models.card("azure/gpt-4.1")), HELLO)
     assert scripted.chats[-1].path == "/openai/v1/chat/completions"
     assert scripted.chats[-1].headers["api-key"] == "secret"
+
+
+@pytest.mark.parametrize(
+    ("version", "path"),
+    [
+        ("2024-10-21", "/openai/deployments/my%20chat/chat/completions?api-version=2024-10-21"),
+        ("preview", "/openai/v1/chat/completions?api-version=preview"),
+        ("v1", "/openai/v1/chat/completions"),
+        ("", "/openai/v1/chat/completions"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", "/", "/openai", "/openai/v1/", "/openai/deployments/x/chat/completions?a=b"])
+async def test_azures_api_versions(ask: Asker, scripted: OpenAIServer, version: str, path: str, suffix: str) -> None:
+    address = f"http://127.0.0.1:{scripted.port}{suffix}"
+    models = ask.models({"AZURE_API_KEY": "k", "AZURE_BASE_URL": address, "AZURE_API_VERSION": version})
+    await hear(models.provider(models.card("azure/my chat")), replace(HELLO, model="my chat"))
+    assert scripted.requests[-1].path == path
+
+
+@pytest.mark.parametrize(
+    ("written", "handle"),
+    [
+        ("OpenAI/gpt-4.1", "openai/gpt-4.1"),
+        ("openai/GPT-4.1", "openai/gpt-4.1"),
+        ("GPT-4.1-Mini", "openai/gpt-4.1-mini"),
+        ("Claude-Sonnet-4.5", "anthropic/claude-sonnet-4-5"),
+        (" openai / gpt-4.1 ", "openai/gpt-4.1"),
+        ("openai/My-Own", "openai/My-Own"),
+        ("HuggingFace/openai/gpt-oss-20b", "huggingface/openai/gpt-oss-20b"),
+        ("glm-4.6", "zai/glm-4.6"),
+    ],
+)
+def test_handles_however_they_are_spelled(ask: Asker, written: str, handle: str) -> None:
+    assert ask.models(OPENAI).card(written).handle == handle
+
+
+def test_dated_names_are_known(ask: Asker) -> None:
+    assert ask.models(OPENAI).card("openai/gpt-4.1-2025-04-14").context_window == 1_047_576
+
+
+async def test_one_slow_provider_holds_nobody_up(ask: Asker, scripted: OpenAIServer) -> None:
+    """Who looks again while a list is being asked for waits for that answer, and asks no second time."""
+    models = ask.models({**OPENAI, "OPENAI_API_BASE": scripted.url})
+    other = models.joined([])
+    assert other is models
+    lists = await asyncio.gather(*(models.list() for _ in range(5)))
+    assert len({len(each) for each in lists}) == 1
+    assert len(scripted.requests) == 1
+
+
+async def test_a_list_outlives_its_provider(
+    ask: Asker, scripted: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "LIST_LIFETIME", 0.0)
+    models = ask.models({"VLLM_API_BASE": scripted.url})
+    before = {card.handle for card in await models.list()}
+    scripted.models_status = 500
+    try:
+        assert {card.handle for card in await models.list()} == before
+    finally:
+        scripted.models_status = 200
+    assert len(scripted.requests) == 2
+
+
+def test_types_that_the_client_knows_are_in_the_catalog() -> None:
+    kinds = get_args(Model.model_fields["provider_type"].annotation)
+    assert [kind for kind in kinds if catalog.row_of(kind) is None] == ["letta"]
 
 
 async def test_openai_proxy_is_openai_at_another_address(ask: Asker, scripted: OpenAIServer) -> None:

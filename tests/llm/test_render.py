@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import openai
 import pytest
+from openai.types.chat import completion_create_params as params
+from pydantic import TypeAdapter
 
 from holdfast.llm.model import Call, ToolSchema
 from holdfast.messages.model import (
@@ -17,13 +20,15 @@ from holdfast.messages.model import (
     ToolReturnPart,
     UrlImage,
 )
+from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
 from tests.llm.asking import WEATHER, Asker, message
 
 Json = dict[str, Any]
 KEYS: dict[str, str] = dict.fromkeys(
-    ("OPENAI_API_KEY", "DEEPSEEK_API_KEY", "MISTRAL_API_KEY", "GROQ_API_KEY", "ZAI_API_KEY"), "key"
-)
+    ("OPENAI_API_KEY", "DEEPSEEK_API_KEY", "MISTRAL_API_KEY", "GROQ_API_KEY", "ZAI_API_KEY", "OPENROUTER_API_KEY"),
+    "key",
+) | {"VLLM_API_BASE": "http://127.0.0.1:9"}
 
 
 def sent(ask: Asker, *messages: Message, handle: str = "openai/gpt-4.1", **options: Any) -> Json:
@@ -213,6 +218,65 @@ def test_response_format(ask: Asker) -> None:
     assert "response_format" not in sent(ask, message("user", "hi"), response_format={"type": "text"})
 
 
+@pytest.mark.parametrize(
+    ("asked", "sent_name", "strict"),
+    [
+        ({"schema": CLOSED}, "response", True),
+        ({"name": "my answer!", "schema": CLOSED}, "my_answer_", True),
+        (CLOSED, "response", True),
+        ({"name": "a", "schema": CLOSED, "strict": False}, "a", False),
+        ({"name": "a", "schema": {"type": "object", "properties": {}}, "strict": True}, "a", False),
+    ],
+)
+def test_a_schema_has_a_name_and_is_strict_where_it_may(ask: Asker, asked: Json, sent_name: str, strict: bool) -> None:
+    format = {"type": "json_schema", "json_schema": asked}
+    found = sent(ask, message("user", "hi"), response_format=format)["response_format"]["json_schema"]
+    assert found["name"] == sent_name
+    assert found.get("strict", False) is strict
+    assert found["schema"]["type"] == "object"
+
+
+def test_a_server_without_schemas_is_told_in_words(ask: Asker) -> None:
+    messages = [message("system", "Be brief."), message("user", "hi")]
+    format = {"type": "json_schema", "json_schema": {"name": "a", "schema": CLOSED}}
+    body = sent(ask, *messages, handle="deepseek/deepseek-chat", response_format=format)
+    assert body["response_format"] == {"type": "json_object"}
+    assert body["messages"][0]["content"].startswith("Be brief.")
+    assert json.dumps(CLOSED, separators=(",", ":")) in body["messages"][0]["content"]
+
+
+def test_cached_prefixes_are_marked_where_a_model_needs_it(ask: Asker) -> None:
+    messages = [
+        message("system", "Be brief."),
+        message("user", "hi"),
+        message("assistant", "yes"),
+        message("user", "so"),
+    ]
+    marked = sent(ask, *messages, handle="openrouter/anthropic/claude-sonnet-4.5")["messages"]
+    ends = [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}} for text in ("Be brief.", "so")]
+    assert [marked[0]["content"], marked[-1]["content"]] == [[end] for end in ends]
+    assert [wire["content"] for wire in marked[1:-1]] == ["hi", "yes"]
+    plain = sent(ask, *messages, handle="openrouter/openai/gpt-4.1")["messages"]
+    assert "cache_control" not in json.dumps(plain)
+
+
+def test_tokens_are_asked_for_where_they_are_told(ask: Asker) -> None:
+    user, settings = message("user", "hi"), {"return_logprobs": True, "top_logprobs": 3, "return_token_ids": True}
+    openai = sent(ask, user, settings=settings)
+    assert (openai["logprobs"], openai["top_logprobs"]) == (True, 3)
+    assert "return_token_ids" not in openai
+    assert "logprobs" not in sent(ask, user, handle="openai/gpt-5", settings=settings), "reasoning models refuse it"
+    assert "logprobs" not in sent(ask, user, handle="groq/llama-3.1-8b-instant", settings=settings)
+    assert sent(ask, user, handle="vllm/x", settings=settings)["return_token_ids"] is True
+
+
+def test_strict_tools_are_a_setting(ask: Asker) -> None:
+    tools = [ToolSchema("weather", "", CLOSED)]
+    for handle, strict in (("openai/gpt-4.1", True), ("deepseek/deepseek-chat", False)):
+        body = sent(ask, message("user", "hi"), handle=handle, tools=tools, settings={"strict": True})
+        assert body["tools"][0]["function"].get("strict", False) is strict
+
+
 async def test_what_is_previewed_is_what_is_sent(ask: Asker, scripted: OpenAIServer) -> None:
     call = Call("gpt-4o-mini", [message("user", "hi")], tools=[WEATHER], temperature=0.1)
     await ask.call(call)
@@ -223,9 +287,6 @@ async def test_what_is_previewed_is_what_is_sent(ask: Asker, scripted: OpenAISer
 
 
 def test_what_is_sent_fits_the_sdks_types(ask: Asker) -> None:
-    params = pytest.importorskip("openai.types.chat.completion_create_params")
-    from pydantic import TypeAdapter
-
     picture = ImagePart(source=UrlImage(url="https://example.org/a.png"))
     messages = [
         message("system", "Be brief."),
@@ -233,6 +294,46 @@ def test_what_is_sent_fits_the_sdks_types(ask: Asker) -> None:
         message("assistant", [CALL]),
         message("tool", [ToolReturnPart(call_id=CALL.id, name="weather", output="sun")]),
     ]
-    body = sent(ask, *messages, tools=[WEATHER], tool_choice="required", temperature=0.5, max_tokens=50)
-    checked = TypeAdapter(params.CompletionCreateParamsStreaming).validate_python(body, strict=True)
-    assert checked.keys() == body.keys()
+    options: Json = {
+        "tools": [WEATHER, ToolSchema("closed", "", CLOSED, strict=True)],
+        "parallel_tool_calls": True,
+        "temperature": 0.5,
+        "max_tokens": 50,
+        "response_format": {"type": "json_schema", "json_schema": {"schema": CLOSED}},
+        "settings": {
+            "frequency_penalty": 0.5,
+            "return_logprobs": True,
+            "top_logprobs": 2,
+            "reasoning_effort": "low",
+            "verbosity": "low",
+        },
+    }
+    for handle in ("openai/gpt-4.1", "openai/gpt-5", "groq/llama-3.1-8b-instant", "mistral/mistral-large-latest"):
+        for choice in ("auto", "none", "required", "weather"):
+            body = sent(ask, *messages, handle=handle, tool_choice=choice, **options)
+            if body.get("tool_choice") == "any":
+                body["tool_choice"] = "required"  # Mistral's own word
+            checked = TypeAdapter(params.CompletionCreateParamsStreaming).validate_python(body, strict=True)
+            assert checked.keys() == body.keys(), handle
+
+
+async def test_what_the_scripted_server_says_is_read_by_the_sdk_as_by_us(ask: Asker, scripted: OpenAIServer) -> None:
+    sdk = openai.AsyncOpenAI(api_key="k", base_url=scripted.url, max_retries=0)
+    reply = Reply("Look outside.", calls=(("weather", {"city": "Oslo"}),))
+    scripted.queue(reply, reply, reply)
+    messages: Any = [{"role": "user", "content": "hi"}]
+    whole = await sdk.chat.completions.create(model="m", messages=messages)
+    text, arguments, finish = "", "", None
+    async for chunk in await sdk.chat.completions.create(model="m", messages=messages, stream=True):
+        for choice in chunk.choices:
+            text += choice.delta.content or ""
+            for call in choice.delta.tool_calls or ():
+                arguments += (call.function and call.function.arguments) or ""
+            finish = choice.finish_reason or finish
+    ours = await ask()
+    await sdk.close()
+    said = whole.choices[0].message
+    assert said.tool_calls
+    assert ours.text == text == said.content
+    assert ours.calls[0][2] == arguments == said.tool_calls[0].function.arguments  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType] -- the one kind of call that there is here
+    assert ours.finish == finish == whole.choices[0].finish_reason

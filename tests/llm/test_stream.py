@@ -3,15 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
-from holdfast.llm.failures import StreamBroken
+from holdfast.llm import catalog
+from holdfast.llm.client import ModelClient
+from holdfast.llm.failures import StreamBroken, Target
+from holdfast.llm.framing import Events
 from holdfast.llm.model import Call, Delta, ReasoningDelta, TextDelta
+from holdfast.llm.openai import OpenAI
+from holdfast.llm.openai_answer import ChatAnswer
+from holdfast.loop.answer import Answer
 from tests.fakes.openai_script import Json, Reply
 from tests.fakes.openai_server import OpenAIServer
-from tests.llm.asking import WEATHER, Asker, message
+from tests.llm.asking import WEATHER, Asker, hear, message
 
 HELLO: Json = {"choices": [{"index": 0, "delta": {"content": "Hel"}}]}
 STOP: Json = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
@@ -231,3 +237,108 @@ async def test_cancelling_the_task_closes_the_request(scripted: OpenAIServer, as
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await asyncio.to_thread(scripted.dropped.wait, 5)
+
+
+MEANINGLESS: list[tuple[Any, ...]] = [
+    (STOP, STOP, STOP, "[DONE]", "[DONE]"),
+    ({"choices": None}, {"choices": []}, {}, STOP),
+    ({"choices": [{"index": 0, "delta": None, "finish_reason": None}]}, STOP),
+    ({"choices": [{"delta": {"content": None, "tool_calls": None, "reasoning_content": None}}]}, STOP),
+    ({"choices": [{"delta": {"tool_calls": [], "content": ""}}]}, {"choices": [{"finish_reason": "stop"}]}),
+    ({"choices": [{"delta": {"tool_calls": [None, "x", {}][:2]}}]}, STOP),
+    ({"choices": [{"index": 1, "delta": {"content": "another choice"}}]}, STOP),
+    ({"usage": None, "choices": [{"delta": {}}]}, {"usage": "many", "choices": []}, STOP),
+    ({"choices": [{"delta": {}, "message": {"content": "Hel"}, "finish_reason": "stop"}]},),
+]
+
+
+@pytest.mark.parametrize("chunks", MEANINGLESS)
+async def test_what_means_nothing_is_passed_over(
+    ask: Asker, scripted: OpenAIServer, chunks: tuple[Json | str, ...]
+) -> None:
+    scripted.queue(Reply(chunks=(HELLO, *chunks)))
+    heard = await ask()
+    assert (heard.text, heard.finish, heard.error, heard.calls) == ("Hel", "stop", None, [])
+
+
+async def test_of_several_choices_the_first_counts(ask: Asker, scripted: OpenAIServer) -> None:
+    both = {"choices": [{"index": 1, "delta": {"content": "B"}}, {"index": 0, "delta": {"content": "A"}}]}
+    scripted.queue(Reply(chunks=(both, both, STOP)))
+    assert (await ask()).text == "AA"
+
+
+async def test_a_call_that_comes_twice_is_one_call(ask: Asker, scripted: OpenAIServer) -> None:
+    whole = fragment(index=0, id="call_aaaaaa", function={"name": "weather", "arguments": '{"city":"Oslo"}'})
+    scripted.queue(Reply(chunks=(whole, whole, STOP)))
+    assert [call[1:] for call in (await ask()).calls] == [PARALLEL[0]]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"<html>Sign in</html>", {"content-type": "text/html"}),
+        (b"\x1f\x8bnot gzip at all", {"content-encoding": "gzip"}),
+        (b"\xff\xfe\x00\x01", {}),
+        (b"data: \xff\xfe\n\n", {}),
+    ],
+)
+async def test_bodies_that_are_no_answer(
+    ask: Asker, scripted: OpenAIServer, body: bytes, headers: dict[str, str]
+) -> None:
+    scripted.queue(Reply(raw=body, headers=headers))
+    heard = await ask()
+    assert heard.error is not None
+    assert heard.error.code == "llm_error"
+    assert "OPENAI_API_BASE" in heard.error.detail
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_characters_that_are_cut_in_the_middle(size: int) -> None:
+    said = "Grüße 🦊 漢字"
+    body = f'data: {{"choices": [{{"delta": {{"content": "{said}"}}}}]}}\r\n\r\ndata: [DONE]\n\n'.encode()
+    framing, answer = Events(), ChatAnswer(Target("openai", "http://x"), "m")
+    cut = [body[at : at + size] for at in range(0, len(body), size)]
+    deltas = [delta for piece in cut for data in framing.feed(piece) for delta in answer.read(data)]
+    assert "".join(delta.text for delta in deltas if isinstance(delta, TextDelta)) == said
+
+
+ENCRYPTED = {"type": "reasoning.encrypted", "data": "gAAA", "id": "rs_1", "format": "openai-responses-v1", "index": 0}
+
+
+async def test_detailed_reasoning_goes_back_as_it_came(ask: Asker, scripted: OpenAIServer) -> None:
+    signed = {"type": "reasoning.text", "text": "", "signature": "sig==", "format": "anthropic-claude-v1", "index": 0}
+    details = [{"type": "reasoning.text", "text": text, "index": 0} for text in ("Let me ", "see.")]
+    thoughts = [{"choices": [{"delta": {"reasoning": each["text"], "reasoning_details": [each]}}]} for each in details]
+    ends = [{"choices": [{"delta": {"reasoning_details": [each]}}]} for each in (signed, ENCRYPTED)]
+    scripted.queue(Reply(chunks=(*thoughts, *ends, HELLO, STOP)))
+    answer = Answer()
+    async for delta in ask.provider().stream(Call("m", [message("user", "hi")])):
+        answer.add(delta)
+    assert [type(part).__name__ for part in answer.parts] == ["ReasoningPart", "RedactedReasoningPart", "TextPart"]
+    models = ask.models({"OPENROUTER_API_KEY": "k"})
+    card = models.card("openrouter/anthropic/claude-sonnet-4.5")
+    body = models.provider(card).preview(Call(card.name, [message("assistant", answer.parts)]))
+    [wire] = body["messages"]
+    assert wire["reasoning_details"] == [{**signed, "text": "Let me see."}, ENCRYPTED]
+
+
+async def test_official_reasoning_models_think_without_showing_what(ask: Asker, scripted: OpenAIServer) -> None:
+    [place] = catalog.configured({"OPENAI_API_KEY": "k"})
+    row = catalog.row_of("openai")
+    assert row is not None
+    for name, omitted in (("gpt-5", True), ("gpt-4.1", False)):
+        scripted.queue(Reply("Done."))
+        client = ModelClient()
+        provider = OpenAI(client, place, row, Target("openai", scripted.url))
+        heard = await hear(provider, Call(name, [message("user", "hi")]))
+        await client.close()
+        assert (heard.omitted, heard.text) == (omitted, "Done.")
+
+
+async def test_the_tokens_that_were_chosen(ask: Asker, scripted: OpenAIServer) -> None:
+    told = {"content": [{"token": "Hel", "bytes": [72], "logprob": -0.1, "top_logprobs": []}], "refusal": None}
+    chunk = {"choices": [{"index": 0, "delta": {"content": "Hel"}, "logprobs": told, "token_ids": [7, 8]}]}
+    odd = {"choices": [{"delta": {}, "logprobs": {"content": [{"odd": 1}]}, "token_ids": "x"}]}
+    scripted.queue(Reply(chunks=(chunk, odd, STOP)))
+    [sampled] = (await ask()).sampled
+    assert (sampled.logprobs, sampled.ids) == (told["content"], [7, 8])

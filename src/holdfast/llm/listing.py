@@ -99,12 +99,13 @@ def dimensions_of(entry: Json, name: str) -> int | None:
     if not re.search(r"embed|minilm|bge-|e5-|retrieval", name, re.IGNORECASE):
         return None
     said = _number(entry, ("embedding_length", "dimensions", "embedding_dimensions", "embedding_dim"))
-    return said or DIMENSIONS.get(bare(name))
+    return said or known_dimensions(name)
 
 
-def bare(name: str) -> str:
-    """A model's name without publisher, tag and the marks that servers put before it."""
-    return name.rpartition("/")[2].partition(":")[0].removeprefix("text-embedding-nomic-").lower()
+def known_dimensions(name: str) -> int | None:
+    """The same by name alone, without publisher, tag and what LM Studio puts before it."""
+    bare = name.rpartition("/")[2].partition(":")[0].lower()
+    return DIMENSIONS.get(bare) or DIMENSIONS.get(bare.removeprefix("text-embedding-"))
 
 
 def _words(entry: Json) -> Iterator[str]:

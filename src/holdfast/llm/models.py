@@ -240,7 +240,7 @@ class Models:
 
     def _embedder(self, place: Configured, row: Row, name: str, listed: Listed | None) -> EmbeddingCard:
         known = next((model.dimensions for model in row.embedders if model.name == name.removesuffix(":latest")), 0)
-        length = (listed and listed.dimensions) or known or listing.DIMENSIONS.get(listing.bare(name), 0)
+        length = (listed and listed.dimensions) or known or listing.known_dimensions(name) or 0
         return EmbeddingCard(place.name, row.type, name, place.base_url, length, place.category)
 
     async def embedding_list(self) -> "list[EmbeddingCard]":

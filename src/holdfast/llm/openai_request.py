@@ -98,11 +98,10 @@ def _named(asked: Json, dialect: Dialect) -> Json:
     schema: Any = asked if bare else asked["schema"]
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", str((not bare and asked.get("name")) or "response"))[:64]
     kept = {} if bare else {key: value for key, value in asked.items() if key == "description"}
-    wanted = not bare and asked.get("strict")
-    may = dialect.strict and strictable(schema)
-    if wanted is False or not (may or (wanted and strictable(schema))):
-        return {**kept, "name": name, "schema": schema}
-    return {**kept, "name": name, "schema": schema, "strict": True}
+    wanted = None if bare else asked.get("strict")
+    if strictable(schema) and (dialect.strict if wanted is None else wanted):
+        kept["strict"] = True
+    return {"name": name, "schema": schema, **kept}
 
 
 def _reasoning(call: Call, card: ModelCard, dialect: Dialect) -> Json:
