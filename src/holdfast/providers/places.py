@@ -1,9 +1,9 @@
 """A stored provider as the model layer sees it, with its address checked."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
-from holdfast.errors import BadRequest
+from holdfast.errors import BadRequest, ModelError
 from holdfast.kit.egress import By, Egress, Guard
 from holdfast.llm import catalog
 from holdfast.llm.catalog import Configured
@@ -40,9 +40,9 @@ def _place(access: ProviderCheck, guard: Guard, **more: Any) -> Configured:
     given = (access.base_url or "").strip()
     if not given and row.url is None and row.url_env:
         raise BadRequest(f"A provider of the type {access.provider_type!r} needs its base_url.")
-    return Configured(
+    place = Configured(
         provider_type=row.type,
-        base_url=catalog.base_url(row, given or row.url or "", access.api_version),
+        base_url=row.url or "",
         api_key=access.api_key or None,
         category="byok",
         access_key=access.access_key or None,
@@ -51,6 +51,17 @@ def _place(access: ProviderCheck, guard: Guard, **more: Any) -> Configured:
         guard=guard if given else None,
         **more,
     )
+    return replace(place, base_url=_address(row, place, given))
+
+
+def _address(row: Row, place: Configured, given: str) -> str:
+    """Where it is: what was given, however it was written, else where such providers are, perhaps in a region."""
+    if given or not row.region_env:
+        return catalog.base_url(row, given or row.url or "", place.api_version)
+    try:
+        return catalog.regional_url(row, place)
+    except ModelError as unknown:
+        raise BadRequest(unknown.detail) from unknown
 
 
 def row_of(access: ProviderCheck) -> Row:

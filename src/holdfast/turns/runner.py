@@ -116,7 +116,9 @@ class Runner:
 
     async def launch(self, asked: Asked) -> Live:
         """Record the run and start working on it, or wait for the thread in the background."""
-        return self._enter(Live(asked, await self._db.write(begin, asked, await self._ports.models.of(asked.who), self.id)))
+        return self._enter(
+            Live(asked, await self._db.write(begin, asked, await self._ports.models.of(asked.who), self.id))
+        )
 
     async def launch_in_background(self, asked: Asked) -> Run:
         """The same for a run whose events are kept; when the request has started one before, it is that one."""
