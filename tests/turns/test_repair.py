@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.loop.repair import sendable
+from holdfast.loop.transcript import GrowingTranscript
 from holdfast.messages.model import (
     ApprovalPart,
     Base64Image,
@@ -87,3 +88,18 @@ def test_what_was_said_and_done_is_kept_in_order(messages: list[Message]) -> Non
     before = [message.model_copy(deep=True) for message in messages]
     assert said(sendable(messages)) == said(messages)
     assert messages == before
+
+
+@given(MESSAGES, st.lists(st.integers(0, 12), max_size=6))
+def test_a_growing_transcript_is_the_whole_one(messages: list[Message], stops: list[int]) -> None:
+    transcript = GrowingTranscript()
+    for stop in sorted(stops):
+        assert transcript.of(messages[:stop], lambda message: message, "same") == sendable(messages[:stop])
+    assert transcript.of(messages, lambda message: message, "same") == sendable(messages)
+
+
+@given(MESSAGES, st.integers(0, 12), st.integers(0, 12))
+def test_a_transcript_that_was_cut_is_made_anew(messages: list[Message], start: int, stop: int) -> None:
+    transcript = GrowingTranscript()
+    transcript.of(messages[:stop], lambda message: message, "same")
+    assert transcript.of(messages[start:], lambda message: message, "same") == sendable(messages[start:])

@@ -57,8 +57,8 @@ def recompile(tx: Tx, who: Who, agent: Agent, thread: Thread, *, always: bool = 
         return None
     sections = compile_prompt(inputs, counts_of(tx, who, thread))
     messages.rewrite_text(tx, who, thread.prompt_id, [TextPart(text=sections.text)])
-    threads.rows.update(tx, who, thread.id, {"prompt_digest": digest})
-    thread.prompt_digest = digest
+    written = threads.rows.update(tx, who, thread.id, {"prompt_digest": digest})
+    thread.prompt_digest, thread.updated_at = digest, written.updated_at
     return sections
 
 

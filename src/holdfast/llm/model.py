@@ -1,6 +1,6 @@
 """What the loop asks of a language model and what comes back, the same for every provider."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -44,6 +44,24 @@ class ToolSchema:
     strict: bool = False
 
 
+@dataclass(slots=True)
+class Remembered:
+    """What a wire has made of the messages of one thread: it need not be made again for the next call."""
+
+    key: Any = None
+    """What it depends on besides the messages."""
+    made: dict[str, tuple[Message, Any]] = field(default_factory=dict[str, tuple[Message, Any]])
+
+    def of(self, message: Message, key: Any, make: Callable[[Message], Any]) -> Any:
+        """What `make` gives for a message; messages with the same id may differ."""
+        if key != self.key:
+            self.key, self.made = key, {}
+        known = self.made.get(message.id)
+        if known is None or known[0] is not message:
+            known = self.made[message.id] = (message, make(message))
+        return known[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request to a model. `messages` start with the system message and are always sendable (DESIGN, law 2)."""
@@ -59,6 +77,7 @@ class Call:
     response_format: dict[str, Any] | None = None
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
     """Further model settings of V1 by their names: reasoning_effort, verbosity, frequency_penalty, …"""
+    rendered: Remembered = field(default_factory=Remembered, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from holdfast.llm.client import ModelClient
 from holdfast.llm.failures import Target
 from holdfast.llm.model import Call, Delta, Listed
 from holdfast.llm.openai_answer import ChatAnswer, Json
-from holdfast.llm.openai_request import request
+from holdfast.llm.openai_request import request, written
 from holdfast.llm.row import Row
 
 LIST_ATTEMPTS = 1
@@ -39,7 +39,7 @@ class OpenAI:
     async def stream(self, call: Call) -> AsyncGenerator[Delta, None]:
         """Ask the model; closing the generator ends the request."""
         card = catalog.card_of(self._row, self._place, call.model)
-        body = request(call, card, self._dialect)
+        body = written(call, card, self._dialect)
         hides = self._dialect.hides_reasoning and card.reasoning and body.get("reasoning_effort") != "none"
         answer = ChatAnswer(self._target, call.model, hides_reasoning=hides)
         sending = self._client.stream(self._target, self._path(call.model), orjson.dumps(body))

@@ -1,7 +1,7 @@
 """A call as the chat-completions protocol has it: our messages, tools and settings in its JSON."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any, cast
 
@@ -36,7 +36,23 @@ SCHEMA_WISH = "\n\nAnswer with one JSON object, and nothing else, that fits this
 
 def request(call: Call, card: ModelCard, dialect: Dialect) -> Json:
     """The body of a request."""
-    body: Json = {"model": call.model, "messages": render(call, card, dialect), "stream": True}
+    return _body(call, card, dialect, render(call, card, dialect))
+
+
+def written(call: Call, card: ModelCard, dialect: Dialect) -> Json:
+    """The same, to be encoded: messages that were sent before are JSON already."""
+    if _is_marked(call, dialect) or _wish(call, dialect):
+        return request(call, card, dialect)
+
+    def write(message: Message) -> list[orjson.Fragment]:
+        return [orjson.Fragment(orjson.dumps(wire)) for wire in _message(message, card, dialect)]
+
+    messages = [each for message in call.messages for each in call.rendered.of(message, (card, dialect), write)]
+    return _body(call, card, dialect, messages)
+
+
+def _body(call: Call, card: ModelCard, dialect: Dialect, messages: Sequence[Json | orjson.Fragment]) -> Json:
+    body: Json = {"model": call.model, "messages": messages, "stream": True}
     if dialect.stream_usage:
         body["stream_options"] = {"include_usage": True}
     if call.tools and card.tools:
@@ -147,16 +163,22 @@ def strictable(schema: Any) -> bool:
 def render(call: Call, card: ModelCard, dialect: Dialect) -> list[Json]:
     """The messages of a call as the server wants them."""
     wires = [wire for message in call.messages for wire in _message(message, card, dialect)]
-    if wires and not dialect.json_schema and (wish := _schema_wish(call)):
+    if wires and (wish := _wish(call, dialect)):
         wires[0] = {**wires[0], "content": f"{wires[0]['content']}{wish}"}
-    if wires and call.model.startswith(dialect.cache_marks or ("\0",)):
+    if wires and _is_marked(call, dialect):
         _mark(wires[0])
         _mark(wires[-1])
     return wires
 
 
-def _schema_wish(call: Call) -> str:
-    asked = _schema_asked(call)
+def _is_marked(call: Call, dialect: Dialect) -> bool:
+    """Does the server want to be told where a prefix ends that it can keep?"""
+    return call.model.startswith(dialect.cache_marks or ("\0",))
+
+
+def _wish(call: Call, dialect: Dialect) -> str:
+    """A schema in words, for servers that take it in no other form."""
+    asked = None if dialect.json_schema else _schema_asked(call)
     return "" if asked is None else SCHEMA_WISH + orjson.dumps(asked.get("schema", asked)).decode()
 
 

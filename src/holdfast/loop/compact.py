@@ -87,6 +87,11 @@ def learn(turn: Turn, answer: Answer) -> None:
         turn.scale = min(max(answer.usage.prompt_tokens / turn.estimated, 0.5), 3.0)
 
 
+def _tokens(turn: Turn, call: Call) -> int:
+    """How many tokens a request of this turn takes, by our estimate."""
+    return size.of_fixed(call) + turn.transcript.tokens
+
+
 async def after_step(db: Database, turn: Turn, answer: Answer, *, is_over: bool) -> Compacted | None:
     tokens = answer.usage.total_tokens or None
     order = Order("post_step_context_check", settings_of(turn), turn.context_window, is_over, tokens)
@@ -95,7 +100,7 @@ async def after_step(db: Database, turn: Turn, answer: Answer, *, is_over: bool)
 
 async def before_step(db: Database, turn: Turn, call: Call) -> Compacted | None:
     """Shorten the thread if the request would not fit: many model servers cut such a request without saying so."""
-    turn.estimated = size.of_call(call)
+    turn.estimated = _tokens(turn, call)
     if turn.estimated * turn.scale <= NEARLY_WHOLE * turn.context_window:
         return None
     _refuse_long_prompt(turn, call)
@@ -104,7 +109,7 @@ async def before_step(db: Database, turn: Turn, call: Call) -> Compacted | None:
 
 async def after_overflow(db: Database, turn: Turn, call: Call, attempt: int) -> Compacted | None:
     """Shorten a thread that its provider called too long; the last attempt keeps as little as possible."""
-    turn.estimated = size.of_call(call)
+    turn.estimated = _tokens(turn, call)
     _refuse_long_prompt(turn, call)
     if attempt >= RETRIES:
         return None
@@ -204,13 +209,13 @@ def _task(turn: Turn, order: Order, plan: Plan) -> Task:
 
 
 async def _put(db: Database, turn: Turn, order: Order, plan: Plan, text: str) -> Compacted | None:
-    count, used = len(turn.window), int(size.of_call(context.build(turn)) * turn.scale)
+    count, used = len(turn.window), int(_tokens(turn, context.build(turn)) * turn.scale)
     summary = commit.message_of(turn, "summary", [TextPart(text=text)])
     stored = await db.write(_store, turn, plan, summary)
     if stored is None:
         return None
     turn.thread, turn.window = stored
-    turn.sent, turn.estimated = 1, size.of_call(context.build(turn))
+    turn.sent, turn.estimated = 1, _tokens(turn, context.build(turn))
     return Compacted(
         summary,
         {

@@ -33,7 +33,7 @@ def build(turn: Turn) -> Call:
     now = turn.allowed
     return Call(
         model=turn.card.name,
-        messages=[_prompt(turn), *shown(turn, [*turn.window[1:], *turn.inputs])],
+        messages=[_prompt(turn), *_transcript(turn)],
         tools=[
             turn.dialect.schema(schema_of(tool), thinks=turn.thinks) for tool in turn.tools if tool.name in now.names
         ],
@@ -42,13 +42,23 @@ def build(turn: Turn) -> Call:
         max_tokens=settings.get("max_output_tokens", llm.get("max_tokens")),
         parallel_tool_calls=allows_parallel_calls(turn),
         response_format=turn.agent.response_format or settings.get("response_format") or llm.get("response_format"),
+        rendered=turn.transcript.rendered,
         settings={**{name: llm[name] for name in SETTINGS if llm.get(name) is not None}, **further(settings)},
     )
 
 
 def shown(turn: Turn, messages: Sequence[Message]) -> list[Message]:
     """Stored messages as the model sees them."""
-    return sendable([turn.dialect.shown(_framed(message), thinks=turn.thinks) for message in messages])
+    return sendable([_shown(turn, message) for message in messages])
+
+
+def _transcript(turn: Turn) -> list[Message]:
+    seen = [*turn.window[1:], *turn.inputs]
+    return turn.transcript.of(seen, lambda message: _shown(turn, message), (turn.dialect.forces, turn.thinks))
+
+
+def _shown(turn: Turn, message: Message) -> Message:
+    return turn.dialect.shown(_framed(message), thinks=turn.thinks)
 
 
 def _prompt(turn: Turn) -> Message:

@@ -17,21 +17,53 @@ SEEING = ("user", "summary")
 log = logging.getLogger("holdfast.repair")
 
 
-def sendable(messages: Sequence[Message]) -> list[Message]:
+def sendable(messages: Iterable[Message]) -> list[Message]:
     """The messages, in order, with every call directly followed by its return."""
-    repaired: list[Message] = []
-    waiting: dict[str, ToolCallPart] = {}
-    for message in messages:
+    repaired = Repaired()
+    repaired.extend(messages)
+    return repaired.sendable()
+
+
+class Repaired:
+    """A transcript that grows, repaired as it does."""
+
+    def __init__(self) -> None:
+        self._done: list[Message] = []
+        """What no further message changes."""
+        self._waiting: dict[str, ToolCallPart] = {}
+
+    def extend(self, messages: Iterable[Message]) -> list[Message]:
+        """Take further messages in; what was made of them and is final."""
+        before = len(self._done)
+        for message in messages:
+            self._add(message)
+        return self._done[before:]
+
+    def sendable(self) -> list[Message]:
+        """All of it, with every call directly followed by its return."""
+        return [*self._done, *self.unanswered()]
+
+    def unanswered(self) -> list[Message]:
+        """The return of the calls that nobody has answered yet, as far as there are any."""
+        if not self._waiting:
+            return []
+        asked = self._done[-1]
+        returns = [
+            ToolReturnPart(call_id=call.id, name=call.name, output=INTERRUPTED, status="error")
+            for call in self._waiting.values()
+        ]
+        log.info("answered %d orphaned calls after message %s", len(returns), asked.id)
+        return [asked.model_copy(update={"id": f"{asked.id}-returns", "role": "tool", "content": returns})]
+
+    def _add(self, message: Message) -> None:
         spoken = _without_returns(message)
-        if returns := list(_claimed(message, waiting)):
-            repaired.append(_changed(message, returns, role="tool"))
+        if returns := list(_claimed(message, self._waiting)):
+            self._done.append(_changed(message, returns, role="tool"))
         if spoken is None:
-            continue
-        _settle(repaired, waiting)
-        repaired.append(spoken)
-        waiting = {call.id: call for call in spoken.calls}
-    _settle(repaired, waiting)
-    return repaired
+            return
+        self._done += self.unanswered()
+        self._done.append(spoken)
+        self._waiting = {call.id: call for call in spoken.calls}
 
 
 def _without_returns(message: Message) -> Message | None:
@@ -78,14 +110,3 @@ def _changed(message: Message, parts: Sequence[Part], role: str | None = None) -
     if role == message.role and len(parts) == len(message.content):
         return message
     return message.model_copy(update={"content": list(parts), "role": role})
-
-
-def _settle(repaired: list[Message], waiting: dict[str, ToolCallPart]) -> None:
-    """Give the calls that nobody answered a return that says so."""
-    if not waiting:
-        return
-    asked = repaired[-1]
-    returns = [ToolReturnPart(call_id=c.id, name=c.name, output=INTERRUPTED, status="error") for c in waiting.values()]
-    log.info("answered %d orphaned calls after message %s", len(returns), asked.id)
-    repaired.append(asked.model_copy(update={"id": f"{asked.id}-returns", "role": "tool", "content": returns}))
-    waiting.clear()

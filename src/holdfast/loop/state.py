@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from holdfast.agents.model import Agent
@@ -14,6 +15,7 @@ from holdfast.loop import dialect, rules
 from holdfast.loop.dialect import Arguments, LoopDialect
 from holdfast.loop.events import Spent
 from holdfast.loop.rules import Allowed, Past
+from holdfast.loop.transcript import GrowingTranscript
 from holdfast.messages.model import Message
 from holdfast.messages.threads import Thread
 from holdfast.prompt.skills import ClientSkill
@@ -50,6 +52,8 @@ class Turn:
     provider: Provider
     models: Models
     context_window: int
+    transcript: GrowingTranscript = field(default_factory=GrowingTranscript)
+    """The window as it is sent."""
     result: "Callable[[Tx, Turn, StopReason], Mapping[str, Any]] | None" = None
     """What the run keeps of a turn that ended well, beside how it ended."""
     concluded: StopReason | None = None
@@ -72,7 +76,8 @@ class Turn:
     """What the provider counts for each token that we estimate."""
 
     def __post_init__(self) -> None:
-        self.past += rules.past(self.window, self.run.id)
+        own = takewhile(lambda message: message.run_id == self.run.id, reversed(self.window))
+        self.past += rules.past([*own][::-1], self.run.id)
 
     def cancel(self) -> None:
         """Stop at the next safe place; a model that is being waited for is not waited for any longer."""

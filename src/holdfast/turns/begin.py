@@ -16,6 +16,7 @@ from holdfast.kit.ids import new_id
 from holdfast.llm.model import ModelCard, Provider
 from holdfast.llm.models import Models
 from holdfast.loop.state import Options, Turn
+from holdfast.loop.transcript import GrowingTranscript, Transcripts
 from holdfast.messages import requests, threads
 from holdfast.messages import store as messages
 from holdfast.messages.model import Message, TextPart
@@ -67,6 +68,14 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class Worker:
+    """The server process that works on turns, and what it works with."""
+
+    id: str
+    transcripts: Transcripts = field(default_factory=Transcripts)
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """The model of a turn, and what serves it."""
 
@@ -76,33 +85,32 @@ class Chosen:
     models: Models
 
 
-def begin(tx: Tx, asked: Asked, models: Models, owner: str) -> Begun:
+def begin(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Begun:
     thread, agent = asked.find(tx)
     chosen = _model(models, asked, agent, thread)
-    run = _run(asked, agent, thread, owner)
+    run = _run(asked, agent, thread, worker.id)
     if run.request_key and (first := _started(tx, asked, thread, run.request_key)):
         return Begun(first, [], None, is_joined=True)
     begun = Begun(run, _inputs(asked, agent, thread, run), None)
     run.input = [message.model_dump() for message in begun.inputs]
-    held = None if asked.is_async else leases.take(tx, thread, run, owner)
+    held = None if asked.is_async else leases.take(tx, thread, run, worker.id)
     if held is None and not asked.queues:
         raise _busy(tx, asked.who, thread)
     if held is None:
         run.status = "created"
     runs.insert(tx, run)
     if held is not None:
-        recompile(tx, asked.who, agent, held)
-        begun.turn = _assembled(tx, asked, begun, agent, held, chosen)
+        begun.turn = _assembled(tx, asked, begun, agent, _seen(tx, asked, worker, agent, held), chosen)
     return begun
 
 
-def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, owner: str) -> Turn | None:
+def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, worker: Worker) -> Turn | None:
     """The turn of a waiting run, if the thread is free and every earlier run is over."""
     stored = runs.get(tx, asked.who, begun.run.id)
-    if stored.is_over or stored.owner != owner:
+    if stored.is_over or stored.owner != worker.id:
         return None
     thread = threads.rows.get(tx, asked.who, begun.run.thread_id)
-    held = leases.take(tx, thread, begun.run, owner)
+    held = leases.take(tx, thread, begun.run, worker.id)
     if held is None:
         return None
     agent = agents.get(tx, asked.who, thread.agent_id)
@@ -110,8 +118,7 @@ def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, owner: str) -> Tur
     if begun.run.status == "created":
         begun.run.status, begun.run.started_at = "running", now()
         runs.change(tx, asked.who, begun.run.id, {"status": "running", "started_at": begun.run.started_at})
-    recompile(tx, asked.who, agent, held)
-    return _assembled(tx, asked, begun, agent, held, chosen)
+    return _assembled(tx, asked, begun, agent, _seen(tx, asked, worker, agent, held), chosen)
 
 
 def peek(tx: Tx, asked: Asked, models: Models) -> Turn:
@@ -119,23 +126,45 @@ def peek(tx: Tx, asked: Asked, models: Models) -> Turn:
     thread, agent = asked.find(tx)
     run = _run(asked, agent, thread, "")
     chosen = _model(models, asked, agent, thread)
-    turn = _assembled(tx, asked, Begun(run, _inputs(asked, agent, thread, run), None), agent, thread, chosen)
+    begun = Begun(run, _inputs(asked, agent, thread, run), None)
+    turn = _assembled(tx, asked, begun, agent, Seen(thread, messages.window(tx, asked.who, thread)), chosen)
     text = stale(tx, asked.who, agent, thread)
     if text is not None:
         turn.window[0] = turn.window[0].model_copy(update={"content": [TextPart(text=text)]})
     return turn
 
 
-def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, thread: Thread, chosen: Chosen) -> Turn:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A thread, and what the model sees of it."""
+
+    thread: Thread
+    window: list[Message]
+    transcript: GrowingTranscript = field(default_factory=GrowingTranscript)
+
+
+def _seen(tx: Tx, asked: Asked, worker: Worker, agent: Agent, thread: Thread) -> Seen:
+    """The window of a thread that is held: as this process left it, if nobody else had it since."""
+    kept = worker.transcripts.take(thread)
+    sections = recompile(tx, asked.who, agent, thread)
+    if kept is None:
+        return Seen(thread, messages.window(tx, asked.who, thread))
+    if sections is not None:
+        kept.window[0] = kept.window[0].model_copy(update={"content": [TextPart(text=sections.text)]})
+    return Seen(thread, kept.window, kept.transcript)
+
+
+def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: Chosen) -> Turn:
     """The turn with everything that the loop needs in memory."""
     body = asked.body
     return Turn(
         who=asked.who,
         run=begun.run,
         agent=agent,
-        thread=thread,
+        thread=seen.thread,
         tools=tools.of_agent(tx, asked.who, agent.id),
-        window=messages.window(tx, asked.who, thread),
+        window=seen.window,
+        transcript=seen.transcript,
         inputs=[] if begun.past.has_begun else begun.inputs,
         options=Options(
             body.max_steps,

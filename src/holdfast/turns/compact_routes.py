@@ -41,7 +41,7 @@ async def summarize_messages(
 ) -> Response:
     """Put a summary in the place of older messages of an agent's own thread."""
     asked = Asked(who, NO_INPUT, lambda tx: agents.with_own_thread(tx, who, agent_id), "compact", queues=False)
-    return reply(await shorten(db, models, runner.id, Wish(asked, body and body.compaction_settings)))
+    return reply(await shorten(db, models, runner.worker, Wish(asked, body and body.compaction_settings)))
 
 
 @router.post("/conversations/{conversation_id}/compact", CompactionResponse, tag="conversations")
@@ -60,4 +60,4 @@ async def compact_conversation(
         who, NO_INPUT, lambda tx: conversations.with_agent(tx, who, conversation_id, owner), "compact", queues=False
     )
     wish = Wish(asked, body and body.compaction_settings, may_be_empty=False)
-    return reply(await shorten(db, models, runner.id, wish))
+    return reply(await shorten(db, models, runner.worker, wish))

@@ -7,7 +7,7 @@ from holdfast.errors import Busy
 from holdfast.loop.state import Turn
 from holdfast.providers.organizations import OrganizationModels
 from holdfast.store.database import Database
-from holdfast.turns.begin import claim
+from holdfast.turns.begin import Worker, claim
 from holdfast.turns.live import Live
 
 LOOK_AGAIN_S = 0.25
@@ -20,10 +20,10 @@ LONGEST_WAIT_S = 300.0
 class Line:
     """Who waits for which thread."""
 
-    def __init__(self, db: Database, models: OrganizationModels, owner: str) -> None:
+    def __init__(self, db: Database, models: OrganizationModels, worker: Worker) -> None:
         self._db = db
         self._models = models
-        self._owner = owner
+        self._worker = worker
         self._waiting: dict[str, list[Live]] = {}
         self._freed: dict[str, asyncio.Event] = {}
 
@@ -55,7 +55,7 @@ class Line:
             freed = self._freed.setdefault(live.run.thread_id, asyncio.Event())
             if live is min(waiting, key=_ticket):
                 models = await self._models.of(live.asked.who)
-                turn = await self._db.write(claim, live.asked, live.begun, models, self._owner)
+                turn = await self._db.write(claim, live.asked, live.begun, models, self._worker)
                 if turn is not None:
                     return turn
             try:

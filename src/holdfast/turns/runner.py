@@ -20,7 +20,7 @@ from holdfast.runs import processes
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.store.database import Database
-from holdfast.turns.begin import Asked, Begun, asked_of, begin, inputs_of
+from holdfast.turns.begin import Asked, Begun, Worker, asked_of, begin, inputs_of
 from holdfast.turns.callback import call_back
 from holdfast.turns.line import Line
 from holdfast.turns.live import Live
@@ -71,7 +71,8 @@ class Runner:
         self._db = db
         self._ports = ports
         self._patience = settings.drain_seconds
-        self._line = Line(db, ports.models, self.id)
+        self.worker = Worker(self.id)
+        self._line = Line(db, ports.models, self.worker)
         self._live: dict[str, Live] = {}
         self._kept: dict[str, Live] = {}
         self._tasks = set[asyncio.Task[None]]()
@@ -116,14 +117,13 @@ class Runner:
 
     async def launch(self, asked: Asked) -> Live:
         """Record the run and start working on it, or wait for the thread in the background."""
-        return self._enter(
-            Live(asked, await self._db.write(begin, asked, await self._ports.models.of(asked.who), self.id))
-        )
+        models = await self._ports.models.of(asked.who)
+        return self._enter(Live(asked, await self._db.write(begin, asked, models, self.worker)))
 
     async def launch_in_background(self, asked: Asked) -> Run:
         """The same for a run whose events are kept; when the request has started one before, it is that one."""
         await self.feed.check()
-        begun = await self._db.write(begin, asked, await self._ports.models.of(asked.who), self.id)
+        begun = await self._db.write(begin, asked, await self._ports.models.of(asked.who), self.worker)
         if not begun.is_joined:
             self._enter(Live(asked, begun))
         return begun.run
@@ -256,6 +256,8 @@ class Runner:
             turn.cancel()
         async for event in play(self._db, turn):
             live.events.append(event)
+            if isinstance(event, Ended) and event.error is None:
+                self.worker.transcripts.keep(turn.thread, turn.window, turn.transcript)
 
     async def _recall(self, live: Live) -> None:
         """What the run has done before this process took it over is part of what happens in it."""

@@ -17,7 +17,7 @@ from holdfast.runs import store as runs
 from holdfast.runs.model import status_of
 from holdfast.store.database import Database
 from holdfast.store.table import Tx
-from holdfast.turns.begin import Asked, begin
+from holdfast.turns.begin import Asked, Worker, begin
 from holdfast.turns.requests import SendMessage
 from holdfast.turns.shapes import CompactionResponse
 
@@ -34,9 +34,9 @@ class Wish:
     may_be_empty: bool = True
 
 
-async def shorten(db: Database, models: Models, owner: str, wish: Wish) -> CompactionResponse:
+async def shorten(db: Database, models: Models, worker: Worker, wish: Wish) -> CompactionResponse:
     """Put a summary in the place of older messages; what is short already is left as it is."""
-    begun = await db.write(_begin, models, owner, wish)
+    begun = await db.write(_begin, models, worker, wish)
     if not isinstance(begun, Turn):
         return begun
     done = None
@@ -55,13 +55,13 @@ async def shorten(db: Database, models: Models, owner: str, wish: Wish) -> Compa
     }
 
 
-def _begin(tx: Tx, models: Models, owner: str, wish: Wish) -> Turn | CompactionResponse:
+def _begin(tx: Tx, models: Models, worker: Worker, wish: Wish) -> Turn | CompactionResponse:
     asked = wish.asked
     thread, _ = asked.find(tx)
     window = messages.window(tx, asked.who, thread)
     if nothing := _nothing_to_do(thread, window, wish):
         return nothing
-    return cast(Turn, begin(tx, asked, models, owner).turn)  # one that does not queue has its thread
+    return cast(Turn, begin(tx, asked, models, worker).turn)  # one that does not queue has its thread
 
 
 def _nothing_to_do(thread: Thread, window: list[Message], wish: Wish) -> CompactionResponse | None:
