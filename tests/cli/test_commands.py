@@ -68,15 +68,18 @@ def test_doctor_names_each_problem_with_its_fix(tmp_path: Path) -> None:
             HOLDFAST_PORT=port,
             LETTA_PG_URI="postgresql://nobody@127.0.0.1:1/nothing",
             OLLAMA_BASE_URL="http://127.0.0.1:1",
+            HOLDFAST_REDIS_URL="redis://:secret@127.0.0.1:1",
         )
         done = run("doctor", env=env)
     assert done.returncode == 1
     problems = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("problem")]
-    assert problems == ["database", "model", "port"]
+    assert problems == ["database", "redis", "model", "port"]
     assert "see that it runs and that LETTA_PG_URI is right" in done.stdout
+    assert "HOLDFAST_REDIS_URL" in done.stdout
+    assert "secret" not in done.stdout
     assert "process" in done.stdout
     assert "choose another port" in done.stdout
-    assert "3 problem(s)." in done.stdout
+    assert "4 problem(s)." in done.stdout
 
 
 def test_migrate_makes_the_database_and_says_so(tmp_path: Path) -> None:

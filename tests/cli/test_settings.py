@@ -14,6 +14,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "pg_uri": ("postgresql://u:p@h:5432/d", "postgresql://u:p@h:5432/d"),
     "pg_schema": ("mine", "mine"),
     "pg_pool_size": ("20", 20),
+    "redis_url": ("rediss://u:p@h:6380/1", "rediss://u:p@h:6380/1"),
     "redis_host": ("letta-redis", "letta-redis"),
     "redis_port": ("6380", 6380),
     "secure": ("true", True),
@@ -44,6 +45,17 @@ def test_every_variable_sets_its_setting(name: str, variable: str) -> None:
     settings = load({variable: text}, {})
     assert getattr(settings, name) == value
     assert settings.origins[name] == variable
+
+
+def test_a_redis_is_named_by_its_url_or_by_its_host() -> None:
+    settings = load({"LETTA_REDIS_HOST": "cache", "LETTA_REDIS_PORT": "7000"}, {})
+    assert settings.redis_url == "redis://cache:7000"
+    assert settings.origins["redis_url"] == "LETTA_REDIS_HOST and its port"
+    assert load({"LETTA_REDIS_HOST": "cache", "HOLDFAST_REDIS_URL": "redis://other"}, {}).redis_url == "redis://other"
+    with pytest.raises(ConfigError, match="rediss://") as refused:
+        load({"HOLDFAST_REDIS_URL": "http://:secret@cache"}, {})
+    assert "secret" not in str(refused.value)
+    assert "pw" not in repr(load({"HOLDFAST_REDIS_URL": "redis://:pw@cache"}, {}))
 
 
 def test_what_is_not_set_has_its_default() -> None:
