@@ -167,8 +167,9 @@ def test_addresses_that_are_none(org: Org, url: str) -> None:
 def test_two_processes_see_each_others_providers(fresh_server: FreshServer, own: OpenAIServer) -> None:
     if fresh_server.engine == "sqlite":
         pytest.skip("one process owns a SQLite file")
-    first = fresh_server()
-    second = fresh_server(database=first.env["LETTA_PG_URI"])
+    shared = {"HOLDFAST_ENCRYPTION_KEY": "one key for both"}
+    first = fresh_server(shared)
+    second = fresh_server(shared, database=first.env["LETTA_PG_URI"])
     assert second.http.post("/v1/agents/", json={"model": HANDLE}).status_code == 404, "and now it is kept"
     body = {"name": "mine", "provider_type": "openai", "api_key": KEY, "base_url": own.url}
     made = first.http.post("/v1/providers/", json=body).json()

@@ -75,12 +75,12 @@ class Client:
         return AppError(f"The connection to {self.url} broke: {failed or type(failed).__name__}.")
 
     def _refused(self, answer: httpx2.Response) -> AppError:
-        if answer.status_code == 401:
-            return AppError(f"{self.url} wants a credential: give a key with --key or HOLDFAST_API_KEY.")
         try:
             said: Any = answer.json()
         except json.JSONDecodeError:
             said = answer.text[:300]
+        if answer.status_code == 401 and not (isinstance(said, dict) and "error" in said):
+            return AppError(f"{self.url} wants a credential: give a key with --key or HOLDFAST_API_KEY.")
         return AppError(_sentence(said) or f"{self.url} answered {answer.status_code}.")
 
 

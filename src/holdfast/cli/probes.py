@@ -9,6 +9,7 @@ import httpx2
 from holdfast.config import Settings
 from holdfast.errors import AppError, ModelError
 from holdfast.feed.redis import Redis, RedisFeed
+from holdfast.llm import catalog
 from holdfast.llm.catalog import Configured, configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
@@ -69,10 +70,25 @@ async def _ask(models: Models, place: Configured) -> Listing:
     except TimeoutError:
         return Listing(None, f"no answer within {PATIENCE:g} seconds", "see that it runs and that its address is right")
     except ModelError as failed:
-        return Listing(None, failed.detail, failed.explanation or "check its key and its address")
+        return Listing(None, failed.detail, _fix(place, failed))
     except AppError as failed:
         return Listing(None, failed.detail, "check its settings")
     return Listing(len(found))
+
+
+def _fix(place: Configured, failed: ModelError) -> str:
+    """What helps against a provider's failure."""
+    row = catalog.row_of(place.provider_type)
+    key, url = (row.key_env, " or ".join(row.url_env[:1])) if row else (None, "")
+    match failed.code:
+        case "llm_authentication":
+            return f"set {key} to a valid key" if key else "check its key"
+        case "llm_insufficient_credits":
+            return "add credit to the account, or choose another provider with HOLDFAST_DEFAULT_MODEL"
+        case _ if row and row.start:
+            return f"start it (`{row.start}`), or correct {url}"
+        case _:
+            return f"correct {url}, or see that this machine reaches it" if url else "see that this machine reaches it"
 
 
 def defaults(settings: Settings) -> tuple[str, str]:

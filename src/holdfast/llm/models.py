@@ -1,6 +1,6 @@
 """Every model that this server can use: handles to cards, cards to providers, and the lists that clients see."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
@@ -60,12 +60,15 @@ class Models:
         self._embedding_setting = _wanted(default_embedding)
         self._lists = Lists(Reach(timeout))
         self._places = _by_name(self._configured)
+        self._missed: Callable[[], object] | None = None
 
-    def joined(self, own: Sequence[Configured]) -> "Models":
-        """The same models and those of an organization's own providers, whose names come first."""
-        if not own:
-            return self
+    def joined(self, own: Sequence[Configured], missed: Callable[[], object] | None = None) -> "Models":
+        """The same models and those of an organization's own providers, whose names come first.
+
+        `missed` hears of a provider that was asked for and is not among them.
+        """
         view = copy(self)
+        view._missed = missed
         view._configured = [*self._configured, *own]
         view._places = self._places | _by_name(own)
         return view
@@ -192,6 +195,8 @@ class Models:
             row = catalog.row_of(provider)
             place = Configured(provider, provider, row.url or "") if row else None
         if place is None or row is None:
+            if self._missed is not None:
+                self._missed()
             known = ", ".join(sorted({*self._places, *(row.type for row in ROWS), DEMO.provider}))
             raise NotFound(
                 f"There is no model provider {provider!r}. Add it with POST /v1/providers/, or choose another model. "

@@ -87,6 +87,8 @@ class Row:
     """The window assumed for a model that the catalog does not know."""
     timeout: float = 600.0
     local: bool = False
+    start: str | None = None
+    """The command that starts such a program."""
     key_header: str = "authorization"
     key_path: str | None = None
     """What to ask for to see whether a key is valid, when anybody may see the list of models."""

@@ -178,6 +178,7 @@ ROWS: tuple[Row, ...] = (
         "ollama",
         key_env="OLLAMA_API_KEY",
         url_env=("OLLAMA_BASE_URL",),
+        start="ollama serve",
         recommended="qwen3:8b",
         models=(
             Known("qwen3:8b", 32 * K, reasoning=True),

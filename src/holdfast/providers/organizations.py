@@ -1,6 +1,7 @@
 """The models of each organization: the server's and those of its own providers, read once and kept."""
 
 import time
+from functools import partial
 
 from holdfast.auth.model import Who
 from holdfast.errors import AppError
@@ -12,8 +13,8 @@ from holdfast.providers.model import StoredProvider
 from holdfast.providers.places import place_of
 from holdfast.store.database import Database
 
-TRUSTED_S = 1.0
-"""How late a change may be seen by another process; on SQLite there is none."""
+TRUSTED_S = 5.0
+"""How late a change may be seen by another process; on SQLite there is none. A missing provider is looked for again."""
 
 MOST = 10_000
 
@@ -34,7 +35,8 @@ class OrganizationModels:
         if known is not None and (self._db.is_sqlite or known[1] > time.monotonic()):
             return known[0]
         changes = self._changes
-        models = self.server.joined(self._places(await self._db.read(store.every, who)))
+        places = self._places(await self._db.read(store.every, who))
+        models = self.server.joined(places, missed=partial(self._known.pop, who.organization_id, None))
         if changes == self._changes:
             self._keep(who, models)
         return models
