@@ -122,6 +122,7 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
 
 async def _settle(app: Starlette) -> None:
     """Get ready for everything that is asked for often, after the server has begun to answer."""
+    await app.state.models.settle()
     await rehearse(app.state.dispatch, app.state.db, app.state.models)
     gc.collect()
     gc.freeze()  # what is there now stays: a collection need not look at it again

@@ -7,6 +7,7 @@ import pytest
 
 from holdfast import __version__
 from tests.cli.command import alone, output, run
+from tests.fakes.ollama_server import OllamaServer, described
 
 COMMANDS = ["serve", "chat", "agents", "keys", "orgs", "backup", "restore", "config", "doctor", "migrate", "version"]
 
@@ -80,6 +81,20 @@ def test_doctor_names_each_problem_with_its_fix(tmp_path: Path) -> None:
     assert "process" in done.stdout
     assert "choose another port" in done.stdout
     assert "4 problem(s)." in done.stdout
+
+
+def test_doctor_says_which_model_to_pull(tmp_path: Path) -> None:
+    def told(**more: str) -> str:
+        return run("doctor", env=alone(tmp_path, OLLAMA_BASE_URL=ollama.url, **more)).stdout
+
+    with OllamaServer() as ollama:
+        ollama.models = {}
+        assert "fix: ollama pull qwen3:8b" in told()
+        ollama.models = {"llama3.2:latest": described(8192, "tools")}
+        assert "the default is ollama/llama3.2" in told()
+        assert "fix: ollama pull qwen3:4b" in told(HOLDFAST_DEFAULT_MODEL="ollama/qwen3:4b")
+        ollama.models = {"llama2:7b": described(4096, "insert")}
+        assert "cannot edit its memory" in told()
 
 
 def test_migrate_makes_the_database_and_says_so(tmp_path: Path) -> None:

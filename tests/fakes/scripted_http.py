@@ -8,6 +8,7 @@ with ScriptedHttp() as server:                          # server.url is http://1
 import json
 import threading
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -42,6 +43,20 @@ class Request:
     @property
     def body(self) -> Json:
         return json.loads(self.content)
+
+
+def of_json(body: Any, status: int = 200) -> Answer:
+    return Answer((json.dumps(body).encode(),), status, {"content-type": "application/json"})
+
+
+def cut(pieces: Sequence[bytes], after: int | None, kind: str) -> Answer:
+    """A stream, perhaps one that breaks off."""
+    is_cut = after is not None and after < len(pieces)
+    return Answer(tuple(pieces[:after]), headers={"content-type": kind}, is_cut=is_cut)
+
+
+def raw(body: bytes, status: int) -> Answer:
+    return Answer((body,) if body else (), status)
 
 
 PATIENCE = 10.0

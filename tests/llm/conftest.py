@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from holdfast.llm.models import Models
+from tests.fakes.ollama_server import OllamaServer
 from tests.fakes.openai_server import OpenAIServer
 from tests.fakes.scripted_http import ScriptedHttp
 from tests.llm.asking import Asker
@@ -51,3 +53,22 @@ async def claude(service: ScriptedHttp) -> AsyncIterator[Claude]:
     asker = Claude(service)
     yield asker
     await asker.close()
+
+
+@pytest.fixture(scope="session")
+def ollama_server() -> Iterator[OllamaServer]:
+    with OllamaServer() as server:
+        yield server
+
+
+@pytest.fixture
+def ollama(ollama_server: OllamaServer) -> OllamaServer:
+    """A scripted Ollama with one model, nothing recorded and nothing queued."""
+    ollama_server.reset()
+    return ollama_server
+
+
+@pytest.fixture
+def ollama_models(ask: Asker, ollama: OllamaServer) -> Models:
+    """The model layer pointed at the scripted Ollama."""
+    return ask.models({"OLLAMA_BASE_URL": ollama.url})

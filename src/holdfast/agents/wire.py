@@ -63,7 +63,7 @@ class _Seen:
 
 def context_window(agent: Agent, card: ModelCard, most: int) -> int:
     """The tokens an agent's context may have: what was chosen, else the model's window within the server's limit."""
-    return int(agent.llm.get("context_window") or min(card.context_window, most))
+    return int(agent.llm.get("context_window") or min(card.default_window, most))
 
 
 def _state(loaded: Loaded, models: Models, seen: _Seen) -> dict[str, Any]:

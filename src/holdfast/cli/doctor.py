@@ -154,16 +154,21 @@ def _models(settings: Settings) -> Iterator[Finding]:
         else:
             yield Finding("model", "ok", f"{place}: {said.count} models")
     try:
-        default, embedding = probes.defaults(settings)
+        default = asyncio.run(probes.defaults(settings))
     except AppError as problem:
         yield Finding("model", "problem", str(problem), "correct HOLDFAST_DEFAULT_MODEL or HOLDFAST_DEFAULT_EMBEDDING")
         return
-    if default.startswith("holdfast/"):
+    if default.problem:
+        yield Finding("model", "problem", f"the default is {default.model}, but {default.problem}", default.fix)
+    elif default.model.startswith("holdfast/"):
         fix = "set OLLAMA_BASE_URL, OPENAI_API_KEY or another of docs/models.md, and start again"
-        yield Finding("model", "note", f"the default is {default}, which only shows that things work", fix)
+        yield Finding("model", "note", f"the default is {default.model}, which only shows that things work", fix)
+    elif not default.has_tools:
+        fix = "set HOLDFAST_DEFAULT_MODEL to one that supports tools (`ollama show` lists them under capabilities)"
+        yield Finding("model", "note", f"the default is {default.model}, which cannot edit its memory", fix)
     else:
-        yield Finding("model", "ok", f"the default is {default}")
-    yield Finding("embedding", "ok", f"the default is {embedding}")
+        yield Finding("model", "ok", f"the default is {default.model}")
+    yield Finding("embedding", "ok", f"the default is {default.embedding}")
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

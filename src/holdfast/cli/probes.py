@@ -64,6 +64,7 @@ async def providers(settings: Settings) -> list[tuple[str, Listing]]:
 
 
 async def _ask(models: Models, place: Configured) -> Listing:
+    row = catalog.row_of(place.provider_type)
     try:
         async with asyncio.timeout(PATIENCE):
             found = await models.provider(models.card(f"{place.name}/any")).models()
@@ -73,6 +74,8 @@ async def _ask(models: Models, place: Configured) -> Listing:
         return Listing(None, failed.detail, _fix(place, failed))
     except AppError as failed:
         return Listing(None, failed.detail, "check its settings")
+    if not found and row and row.fetch:
+        return Listing(None, "it has no models yet", f"{row.fetch} {row.recommended}")
     return Listing(len(found))
 
 
@@ -91,10 +94,30 @@ def _fix(place: Configured, failed: ModelError) -> str:
             return f"correct {url}, or see that this machine reaches it" if url else "see that this machine reaches it"
 
 
-def defaults(settings: Settings) -> tuple[str, str]:
-    """The handles of the default model and the default embedding model."""
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The models that agents get which name none, and what is wrong with them."""
+
+    model: str
+    embedding: str
+    problem: str = ""
+    fix: str = ""
+    has_tools: bool = True
+
+
+async def defaults(settings: Settings) -> Defaults:
+    """The default models, after a look at what the programs on this machine have."""
     models = _models(settings)
-    return models.card(None).handle, models.embedding_card(None).handle
+    try:
+        await models.settle()
+        card, embedding = models.card(None), models.embedding_card(None).handle
+    finally:
+        await models.close()
+    row = catalog.row_of(card.provider_type)
+    if models.lacks(card):
+        fix = f"{row.fetch} {card.name}" if row and row.fetch else "load it there, or set HOLDFAST_DEFAULT_MODEL"
+        return Defaults(card.handle, embedding, f"{card.provider} does not have {card.name}", fix)
+    return Defaults(card.handle, embedding, has_tools=card.tools)
 
 
 def _models(settings: Settings) -> Models:

@@ -28,6 +28,8 @@ class Configured:
     """With it `api_key` is the secret that signs requests, and is never sent."""
     session_token: str | None = field(default=None, repr=False)
     api_version: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, hash=False)
+    """What else the environment says of it: the variables that its row names."""
     guard: Guard | None = None
     """Checks where connections go, when an organization gave the address."""
     listed: tuple[Listed, ...] = field(default=(), repr=False, compare=False)
@@ -113,6 +115,7 @@ def card_of(row: Row, place: Configured, name: str, listed: Listed | None = None
         reasoning=known.reasoning if said.reasoning is None else said.reasoning,
         category=place.category,
         provider_id=place.id,
+        usual_window=said.usual or row.usual_window,
     )
 
 
@@ -141,14 +144,15 @@ def _from_environment(row: Row, environment: Mapping[str, str]) -> Configured | 
     url = next((found for name in row.url_env if (found := value(name))), None)
     if (row.needs_both or row.local) and url is None:
         return None
-    if url is None and row.url is None:
+    facts = {name: said for name in row.facts if (said := value(name))}
+    if (url is None and row.url is None) or any(name not in facts for name in row.needs):
         return None
     version = value(row.version_env)
     address = base_url(row, url or row.url or "", version)
-    keyless = row.local or (url is not None and address != row.url and not row.needs_both)
+    keyless = row.local or bool(row.needs) or (url is not None and address != row.url and not row.needs_both)
     if key is None and not keyless:
         return None
-    return Configured(value(row.name_env) or row.type, row.type, address, key, api_version=version)
+    return Configured(value(row.name_env) or row.type, row.type, address, key, api_version=version, facts=facts)
 
 
 def _in_region(row: Row, value: Callable[[str | None], str | None]) -> Configured | None:
@@ -175,20 +179,21 @@ def regional_url(row: Row, place: Configured) -> str:
 
 
 def base_url(row: Row, address: str, version: str | None = None) -> str:
-    """The address under which `/chat/completions` or `/messages` is found, however it was written."""
+    """The address below which the API is found, however it was written."""
     url = address.strip().rstrip("/")
     if "://" not in url:
         url = f"http://{url}"
     url = url.partition("?")[0].rstrip("/")
-    for tail in ("/chat/completions", "/completions", "/messages", "/models", "/embeddings"):
-        url = url.removesuffix(tail).rstrip("/")
+    for ending in (*row.endings, "/completions", "/models", "/embeddings"):
+        url = url.removesuffix(ending).rstrip("/")
     if row.deployments:
         return _azure(url, version)
     scheme, _, rest = url.partition("://")
     _, _, path = rest.partition("/")
     if row.local:
         url = re.sub(r"/api(/v\d+)?$", "", url).rstrip("/")
-        return url if re.search(r"/v\d+$", url) else url + row.version
+    if row.is_below_any_path:
+        return url if re.search(r"/v\d+\w*$", url) else url + row.version
     return url if path else f"{scheme}://{rest}{row.version}"
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from holdfast.errors import BadRequest, ModelError
 from holdfast.kit.clock import now
@@ -29,6 +29,9 @@ LONGEST_WAIT = 30.0
 DRAIN_SECONDS = 0.25
 KEPT_SECONDS = 55.0
 """How long an idle connection is kept: less than common servers keep theirs."""
+MOST_KEPT = 1024
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -46,6 +49,14 @@ class ModelClient:
 
     def __init__(self) -> None:
         self._http: dict[Guard | None, aiohttp.ClientSession] = {}
+        self._kept: dict[Hashable, Any] = {}
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What a protocol remembers from one request to the next; its providers live shorter than that."""
+        found: T = self._kept.get(key) or self._kept.setdefault(key, make())
+        if len(self._kept) > MOST_KEPT:
+            self._kept.pop(next(iter(self._kept)), None)
+        return found
 
     async def post(self, target: Target, path: str, body: bytes, *, attempts: int = ATTEMPTS) -> bytes:
         """Send a request (GET when the body is empty) and give back the whole answer."""
@@ -219,7 +230,8 @@ def _refusal(target: Target, response: "aiohttp.ClientResponse", body: bytes) ->
     hopeless = error.code in ("llm_insufficient_credits", "llm_bad_request")
     if hopeless or not (status in (408, 429) or status >= 500):
         return error
-    return Retryable(error, _wait(response.headers))
+    wait = _wait(response.headers)
+    return Retryable(error, failures.delay_in(body) if wait is None else wait)
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

@@ -1,5 +1,6 @@
 """What a model provider's failure means: one error per cause, naming provider, host, status and the way out."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +73,8 @@ _OVERFLOW = (
     "context length exceeded",
     "context window",
     "exceeds the available context size",
+    "exceeds the context length",
+    "exceeds the maximum number of tokens",
     "prompt is too long",
     "input is too long",
     "too many tokens",
@@ -92,8 +95,9 @@ _BAD_KEY = ("security token", "signature", "authentication", "api key")
 def refused(target: Target, status: int, body: bytes) -> ModelError:
     """The meaning of an HTTP status that is not a success."""
     said = message_of(body)
+    is_bad_key = status == 400 and "api key not valid" in said.lower()
     where = f"{target.provider} ({target.host}) answered {status}"
-    error = _by_words(where, status, said) or _by_status(target, where, status, said)
+    error = _by_words(where, status, said) or _by_status(target, where, 401 if is_bad_key else status, said)
     error.explanation = said
     return error
 
@@ -201,6 +205,12 @@ def reported(target: Target, body: dict[str, Any]) -> ModelError:
     return refused(target, status, orjson.dumps(body))
 
 
+def delay_in(body: bytes) -> float | None:
+    """How many seconds a refusal asks to wait, where Google says it: inside."""
+    found = re.search(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"', body)
+    return float(found[1]) if found else None
+
+
 def message_of(body: bytes) -> str:
     """The sentence inside a provider's error body, whatever its shape."""
     try:
@@ -208,6 +218,8 @@ def message_of(body: bytes) -> str:
     except orjson.JSONDecodeError:
         text = body[:300].decode(errors="replace").strip()
         return "" if text.startswith("<") else text
+    if isinstance(found, list) and len(found) == 1:  # pyright: ignore[reportUnknownArgumentType] -- decoded JSON
+        found = found[0]  # pyright: ignore[reportUnknownVariableType] -- decoded JSON
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):  # pyright: ignore[reportUnknownMemberType] -- decoded JSON
             found = found[name]  # pyright: ignore[reportUnknownVariableType] -- decoded JSON

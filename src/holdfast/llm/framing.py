@@ -58,6 +58,26 @@ class Events:
         return [rest] if rest and (self._plain or is_odd) else []
 
 
+class Lines:
+    """One piece for each line, as newline-delimited JSON is sent."""
+
+    __slots__ = ("_pending", "done")
+
+    def __init__(self) -> None:
+        self._pending = b""
+        self.done = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        *lines, self._pending = (self._pending + chunk).split(b"\n")
+        check_length(self._pending)
+        return [line for line in map(bytes.strip, lines) if line]
+
+    def rest(self) -> list[bytes]:
+        """The last line, when no line break ends it."""
+        rest = self._pending.strip()
+        return [rest] if rest else []
+
+
 def _is_plain(start: bytes) -> bool | None:
     """Whether a body is JSON or a page rather than events; None until its first character is known."""
     first = start.lstrip()[:1]

@@ -46,14 +46,28 @@ class Lists:
 
     async def refresh(self, places: Sequence[Configured]) -> None:
         """Ask those again whose list is old, all at once; whoever else waits for one of them shares its answer."""
+        self._ask(places)
+        waiting = [task for place in places if (task := self._asking.get(place))]
+        if waiting:
+            await asyncio.wait(waiting)
+
+    async def settle(self, places: Sequence[Configured]) -> None:
+        """The same for what was never asked; who has answered once is asked again without waiting for it."""
+        unknown = [place for place in places if place not in self._live]
+        self._ask(places)
+        await self.refresh(unknown)
+
+    async def close(self) -> None:
+        for task in list(self._asking.values()):
+            task.cancel()
+        await self.reach.client.close()
+
+    def _ask(self, places: Sequence[Configured]) -> None:
         now = time.monotonic()
         for place in places:
             if place not in self._asking and self._is_stale(place, now):
                 task = self._asking[place] = asyncio.create_task(self._look(place))
                 task.add_done_callback(lambda _, asked=place: self._asking.pop(asked, None))
-        waiting = [task for place in places if (task := self._asking.get(place))]
-        if waiting:
-            await asyncio.wait(waiting)
 
     async def fetch(self, place: Configured) -> list[Listed]:
         """A provider's list as it is now, or why there is none."""
@@ -67,14 +81,15 @@ class Lists:
             raise ModelError(
                 "llm_timeout", f"{place.name} ({place.base_url}) did not list its models in {LIST_SECONDS:g} seconds."
             ) from late
-        if found:
-            self._keep(place, _Live({listed.name: listed for listed in found}, time.monotonic(), failed=False))
+        if found or row.local:  # a program on this machine that has no models is known to have none
+            entries = {listed.name: listed for listed in found}
+            self._keep(place, _Live(entries, time.monotonic(), failed=not found))
         return found
 
     async def _look(self, place: Configured) -> None:
         """Ask one provider; one that fails, or lists nothing, keeps the list that it had."""
         try:
-            if await self.fetch(place):
+            if await self.fetch(place) or self.of(place) == {}:
                 return
         except ModelError:
             pass

@@ -28,6 +28,12 @@ class ModelCard:
     category: Category = "base"
     """byok: of a provider that an organization has added."""
     provider_id: str | None = None
+    usual_window: int | None = None
+    """The window of agents that name none, when the whole one takes more memory than most machines have."""
+
+    @property
+    def default_window(self) -> int:
+        return min(self.usual_window or self.context_window, self.context_window)
 
     @property
     def handle(self) -> str:
@@ -45,7 +51,7 @@ class ToolSchema:
 
 
 @dataclass(slots=True)
-class Remembered:
+class Rendered:
     """What a wire has made of the messages of one thread: it need not be made again for the next call."""
 
     key: Any = None
@@ -77,7 +83,9 @@ class Call:
     response_format: dict[str, Any] | None = None
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
     """Further model settings of V1 by their names: reasoning_effort, verbosity, frequency_penalty, …"""
-    rendered: Remembered = field(default_factory=Remembered, compare=False, repr=False)
+    rendered: Rendered = field(default_factory=Rendered, compare=False, repr=False)
+    context_window: int | None = None
+    """How many tokens question and answer may take, for servers that make room for as many as they are asked to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +161,8 @@ class Listed:
     dimensions: int | None = None
     """Of its vectors, for an embedding model."""
     is_chat: bool = True
+    usual: int | None = None
+    """The window that it is set up to use, which may be less than it could have."""
     serves: str | None = None
     """The model behind a name that the user gave (a deployment)."""
 

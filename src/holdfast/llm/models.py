@@ -150,8 +150,19 @@ class Models:
             provider, _, name = handle.strip().partition("/")
             return EmbeddingCard(provider, provider, name or provider, None, 0)
 
+    def lacks(self, card: ModelCard) -> bool:
+        """Whether the program that would serve a model has said that it does not have it."""
+        place = self._places.get(card.provider)
+        if place is None or not _is_local(place) or self._lists.of(place) is None:
+            return False
+        return self._listed(place, card.name) is None
+
+    async def settle(self) -> None:
+        """Let programs on this machine say which models they have, before the first turn depends on it."""
+        await self._lists.settle([place for place in self._configured if _is_local(place)])
+
     async def close(self) -> None:
-        await self._lists.reach.client.close()
+        await self._lists.close()
 
     def _resolve(self, handle: str) -> str:
         """The full form `provider/model` of a handle or of a bare model name."""
@@ -185,7 +196,8 @@ class Models:
     def _serves(self, place: Configured, name: str) -> bool:
         entries, row = self._lists.of(place), catalog.row_of(place.provider_type)
         known = {model.name for model in (*row.models, *row.embedders)} if row else set[str]()
-        return name.lower() in {each.lower() for each in (known if entries is None else entries)}
+        names = {each.lower() for each in (known if entries is None else entries)}
+        return name.lower() in names or (row is not None and name.lower() + row.tag in names)
 
     def _place(self, provider: str) -> tuple[Configured, Row]:
         """Where a provider is; one that is known but not configured is where the catalog says."""
@@ -206,7 +218,8 @@ class Models:
 
     def _listed(self, place: Configured, name: str) -> Listed | None:
         """What a provider's own list says of a model, whichever of its names the handle has used."""
-        return (self._lists.of(self._places.get(place.name, place)) or {}).get(name)
+        row, entries = catalog.row_of(place.provider_type), self._lists.of(self._places.get(place.name, place)) or {}
+        return entries.get(name) or entries.get(name + row.tag if row else name)
 
     def _demo_card(self, name: str) -> ModelCard:
         if name != DEMO.name:
@@ -217,9 +230,11 @@ class Models:
         """The model of a provider that serves as default: the catalog's choice, if the provider has it."""
         row, entries = catalog.row_of(place.provider_type), self._lists.of(place)
         wanted = row.recommended if row else None
-        if entries is None or wanted in entries:
+        if row is None or entries is None or (wanted and self._listed(place, wanted)):
             return wanted
-        return next((name for name, listed in entries.items() if listed.is_chat), wanted)
+        served = [listed for listed in entries.values() if listed.is_chat]
+        best = next((listed for listed in served if listed.tools), next(iter(served), None))
+        return best.name if best else None if row.local else wanted
 
     def _cards(self, place: Configured) -> list[ModelCard]:
         row, entries = catalog.row_of(place.provider_type), self._lists.of(place)
@@ -260,6 +275,11 @@ class Models:
         return [*cards, DEMO]
 
 
+def _is_local(place: Configured) -> bool:
+    row = catalog.row_of(place.provider_type)
+    return row is not None and row.local
+
+
 def _wanted(handle: str | None) -> str | None:
     """A handle without surrounding space; None when it is blank or one of the retired hosted service."""
     text = (handle or "").strip()
@@ -285,7 +305,7 @@ def _malformed(handle: str) -> BadRequest:
 
 def _unset(card: ModelCard, row: Row) -> ModelError:
     also = (row.account_env, row.region_env[-1]) if row.account_env else row.url_env if row.needs_both else ()
-    names = " and ".join(row.url_env[:1] if row.local else (row.key_env or "its key", *also))
+    names = " and ".join(row.needs or (row.url_env[:1] if row.local else (row.key_env or "its key", *also)))
     return ModelError(
         "llm_authentication", f"{card.handle} needs {names}. Set it in the environment and start the server again."
     )

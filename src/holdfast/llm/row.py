@@ -71,6 +71,8 @@ class Row:
     """Where it is when nothing else is set; None: it is configured by its address."""
     version: str = "/v1"
     """The path of its API below an address that has none."""
+    under_path: bool = False
+    """Whether `version` follows whatever path an address has."""
     needs_both: bool = False
     """Whether both key and address must be set."""
     region_env: tuple[str, ...] = ()
@@ -85,6 +87,8 @@ class Row:
     embedders: tuple[KnownEmbedder, ...] = ()
     window: int = USUAL_WINDOW
     """The window assumed for a model that the catalog does not know."""
+    usual_window: int | None = None
+    """The window of agents that name none, when its models can have more than most machines have memory for."""
     timeout: float = 600.0
     local: bool = False
     start: str | None = None
@@ -105,6 +109,16 @@ class Row:
     """How a server at another address than `url` speaks, when the provider's own server has ways of its own."""
     aliases: tuple[str, ...] = ()
     """Further names of it in handles."""
+    endings: tuple[str, ...] = ("/chat/completions", "/messages")
+    """What people write at the end of its address that is not part of it."""
+    fetch: str = ""
+    """The command that gets one of its models, before the model's name."""
+    tag: str = ""
+    """What its models' names end with when nothing else is said."""
+    facts: tuple[str, ...] = ()
+    """Further variables that its wire reads."""
+    needs: tuple[str, ...] = ()
+    """Those of them without which it is not configured."""
     name_env: str | None = None
     """The variable that gives it another name in handles."""
     wire: str = "openai"
@@ -113,6 +127,11 @@ class Row:
     """Whether Holdfast speaks its protocol; handles of the others can be stored, but not used."""
     missing: str = ""
     """What a user of an unspoken provider can do."""
+
+    @property
+    def is_below_any_path(self) -> bool:
+        """Whether `version` follows whatever path the address has, rather than taking the place of a missing one."""
+        return self.local or self.under_path
 
     def dialect_at(self, address: str) -> Dialect:
         return self.dialect if self.elsewhere is None or address == self.url else self.elsewhere

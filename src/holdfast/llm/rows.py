@@ -43,6 +43,9 @@ _CLAUDE_MODELS = (
     Known("claude-sonnet-4-20250514", 200_000, 64_000, images=True, reasoning=True),
 )
 _GEMINI_MODELS = (
+    Known("gemini-3-pro-preview", 1_048_576, 65_536, images=True, reasoning=True),
+    Known("gemini-3-flash-preview", 1_048_576, 65_536, images=True, reasoning=True),
+    Known("gemini-3.1-pro-preview", 1_048_576, 65_536, images=True, reasoning=True),
     Known("gemini-2.5-flash", 1_048_576, 65_536, images=True, reasoning=True),
     Known("gemini-2.5-pro", 1_048_576, 65_536, images=True, reasoning=True),
     Known("gemini-2.5-flash-lite", 1_048_576, 65_536, images=True, reasoning=True),
@@ -56,6 +59,7 @@ _OFFICIAL_OPENAI = Dialect(
     hides_reasoning=True,
     strict=True,
 )
+_LOCAL_ENDINGS = ("/chat/completions", "/api")
 _VIA_OPENROUTER = (
     "Its own protocol comes later. Until then use it through OpenRouter: set OPENROUTER_API_KEY and choose"
 )
@@ -91,20 +95,36 @@ ROWS: tuple[Row, ...] = (
         "google_ai",
         key_env="GEMINI_API_KEY",
         url_env=("GEMINI_BASE_URL",),
-        url="https://generativelanguage.googleapis.com",
+        url="https://generativelanguage.googleapis.com/v1beta",
+        version="/v1beta",
+        under_path=True,
         recommended="gemini-2.5-flash",
         models=_GEMINI_MODELS,
         window=1_048_576,
-        spoken=False,
-        missing=f"{_VIA_OPENROUTER} openrouter/google/gemini-2.5-flash.",
+        key_header="x-goog-api-key",
+        wire="gemini",
+        endings=("/chat/completions", "/openai", "/models"),
     ),
     Row(
         "google_vertex",
         "google_vertex",
+        url_env=("GOOGLE_VERTEX_BASE_URL",),
+        url="https://aiplatform.googleapis.com/v1beta1",
+        version="/v1beta1",
+        under_path=True,
+        recommended="gemini-2.5-flash",
         models=_GEMINI_MODELS,
         window=1_048_576,
-        spoken=False,
-        missing=f"{_VIA_OPENROUTER} openrouter/google/gemini-2.5-flash.",
+        wire="vertex",
+        facts=(
+            "GOOGLE_CLOUD_PROJECT",
+            "GOOGLE_CLOUD_LOCATION",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "CLOUDSDK_CONFIG",
+            "GCE_METADATA_HOST",
+            "HOME",
+        ),
+        needs=("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"),
     ),
     Row(
         "bedrock",
@@ -178,7 +198,6 @@ ROWS: tuple[Row, ...] = (
         "ollama",
         key_env="OLLAMA_API_KEY",
         url_env=("OLLAMA_BASE_URL",),
-        start="ollama serve",
         recommended="qwen3:8b",
         models=(
             Known("qwen3:8b", 32 * K, reasoning=True),
@@ -192,9 +211,16 @@ ROWS: tuple[Row, ...] = (
             KnownEmbedder("all-minilm", 384),
         ),
         window=32 * K,
+        usual_window=32 * K,
         timeout=1800.0,
         local=True,
-        dialect=Dialect(parallel_tool_calls=False),
+        wire="ollama",
+        version="",
+        endings=("/chat/completions", "/chat", "/api", "/v1"),
+        tag=":latest",
+        start="ollama serve",
+        fetch="ollama pull",
+        facts=("OLLAMA_KEEP_ALIVE",),
     ),
     *LOCAL,
 )

@@ -109,7 +109,7 @@ def llm_config(
         "provider_name": card.provider,
         "provider_category": card.category,
         "model_wrapper": None,
-        "context_window": min(card.context_window, most),
+        "context_window": min(card.default_window, most),
         "put_inner_thoughts_in_kwargs": False,
         "handle": card.handle,
         "temperature": 1.0,
@@ -136,7 +136,7 @@ def llm_config(
 
 def model(card: ModelCard) -> Model:
     """The row of a model in the list of models."""
-    own = {"context_window": card.context_window, "max_tokens": card.max_output_tokens}
+    own = {"context_window": card.default_window, "max_tokens": card.max_output_tokens}
     return {
         **llm_config(card, own, most=card.context_window),
         "name": card.name,

@@ -162,7 +162,7 @@ def _chosen(turn: Turn, settings: CompactionSettings) -> Writer | None:
     except AppError as unusable:
         log.info("%s does not summarise: %s", settings.model, unusable.detail)
         return None
-    return None if card.handle == turn.card.handle else Writer(card, provider, card.context_window)
+    return None if card.handle == turn.card.handle else Writer(card, provider, card.default_window)
 
 
 def _plan(turn: Turn, order: Order, mode: Mode) -> Plan | None:

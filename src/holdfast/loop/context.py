@@ -44,6 +44,7 @@ def build(turn: Turn) -> Call:
         response_format=turn.agent.response_format or settings.get("response_format") or llm.get("response_format"),
         rendered=turn.transcript.rendered,
         settings={**{name: llm[name] for name in SETTINGS if llm.get(name) is not None}, **further(settings)},
+        context_window=min(turn.context_window, turn.card.context_window),
     )
 
 

@@ -121,6 +121,7 @@ def _call(task: Task, writer: Writer, transcript: str) -> Call:
         temperature=settings.get("temperature"),
         max_tokens=settings.get("max_output_tokens"),
         settings=context.further(settings),
+        context_window=writer.window,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from holdfast.llm.model import Remembered
+from holdfast.llm.model import Rendered
 from holdfast.loop import size
 from holdfast.loop.repair import Repaired
 from holdfast.messages.model import Base64Image, ImagePart, Message, StoredImage, TextPart, ToolCallPart, ToolReturnPart
@@ -27,7 +27,7 @@ Shown = Callable[[Message], Message]
 class GrowingTranscript:
     """The messages of one thread from its window's start on, as they are sent."""
 
-    rendered: Remembered = field(default_factory=Remembered)
+    rendered: Rendered = field(default_factory=Rendered)
     """What the model's wire has made of them."""
     _key: Any = None
     _seen: list[Message] = field(default_factory=list[Message])

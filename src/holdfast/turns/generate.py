@@ -41,6 +41,7 @@ class GenerateResponse(TypedDict):
 async def generate(agent_id: AgentId, body: GenerateRequest, who: Caller, db: Db, models: Llms) -> Response:
     """Ask the agent's model, or another one, something that has nothing to do with the agent's conversations."""
     agent = await db.read(agents.get, who, agent_id)
+    await models.settle()
     card = models.card(body.override_model or agent.model)
     try:
         content, spent = await _said(models.provider(card), _call(who, agent, card, body))
@@ -69,6 +70,7 @@ def _call(who: Who, agent: Agent, card: ModelCard, body: GenerateRequest) -> Cal
         temperature=settings.get("temperature"),
         max_tokens=settings.get("max_output_tokens", agent.llm.get("max_tokens")),
         response_format=_format(body.response_schema),
+        context_window=int(settings.get("context_window") or card.default_window),
     )
 
 

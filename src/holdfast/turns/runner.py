@@ -117,16 +117,19 @@ class Runner:
 
     async def launch(self, asked: Asked) -> Live:
         """Record the run and start working on it, or wait for the thread in the background."""
-        models = await self._ports.models.of(asked.who)
-        return self._enter(Live(asked, await self._db.write(begin, asked, models, self.worker)))
+        return self._enter(Live(asked, await self._begin(asked)))
 
     async def launch_in_background(self, asked: Asked) -> Run:
         """The same for a run whose events are kept; when the request has started one before, it is that one."""
         await self.feed.check()
-        begun = await self._db.write(begin, asked, await self._ports.models.of(asked.who), self.worker)
+        begun = await self._begin(asked)
         if not begun.is_joined:
             self._enter(Live(asked, begun))
         return begun.run
+
+    async def _begin(self, asked: Asked) -> Begun:
+        await self._ports.models.server.settle()
+        return await self._db.write(begin, asked, await self._ports.models.of(asked.who), self.worker)
 
     def _enter(self, live: Live) -> Live:
         self._live[live.run_id] = live
