@@ -73,7 +73,8 @@ def _make_venv() -> None:
 def _install(dev: bool) -> None:
     pins = VENV / "requirements.txt"
     group = "--group=dev" if dev else "--no-dev"
-    _run(UV, "export", "--quiet", "--frozen", "--no-emit-project", "--extra=postgres", group, f"--output-file={pins}")
+    extras = ("--extra=postgres", "--extra=redis")
+    _run(UV, "export", "--quiet", "--frozen", "--no-emit-project", *extras, group, f"--output-file={pins}")
     _run(UV, "pip", "install", "--quiet", "--require-hashes", "--requirements", pins)
     _run(UV, "pip", "install", "--quiet", "--no-deps", "--editable", ".")
 
