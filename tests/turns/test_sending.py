@@ -161,3 +161,28 @@ def test_the_official_client_sends(org: Org) -> None:
     answer = org.client.agents.messages.create(agent(org), messages=[{"role": "user", "content": "REPLY hello"}])
     assert [getattr(message, "content", None) for message in answer.messages] == ["hello"]
     assert answer.stop_reason.stop_reason == "end_turn"
+
+
+@pytest.mark.contract("turns.send.tokens")
+def test_chosen_tokens_are_told_to_whoever_asks(org: Org, models: OpenAIServer) -> None:
+    token = {"token": "Hi", "bytes": [72, 105], "logprob": -0.25, "top_logprobs": []}
+    chunk = {"choices": [{"index": 0, "delta": {"content": "Hi"}, "logprobs": {"content": [token]}, "token_ids": [7]}]}
+    said: tuple[Any, ...] = (chunk, {"choices": [{"index": 0, "finish_reason": "stop"}]}, "[DONE]")
+    models.queue(Reply(chunks=said), Reply(chunks=said))
+    owner = agent(org)
+    wish = {"return_logprobs": True, "top_logprobs": 2, "return_token_ids": True}
+    answer = org.http.post(f"/v1/agents/{owner}/messages", json={**user("hello"), **wish}).json()
+    assert (models.chats[-1].body["logprobs"], models.chats[-1].body["top_logprobs"]) == (True, 2)
+    assert answer["logprobs"] == {"content": [token], "refusal": None}
+    assert answer["turns"] == [
+        {
+            "role": "assistant",
+            "output_ids": [7],
+            "output_token_logprobs": [[-0.25, 7, "Hi"]],
+            "content": "Hi",
+            "tool_name": None,
+        }
+    ]
+    unasked = org.http.post(f"/v1/agents/{owner}/messages", json=user("hello")).json()
+    assert (unasked["logprobs"], unasked["turns"]) == (None, None)
+    assert "logprobs" not in models.chats[-1].body

@@ -21,6 +21,9 @@ SETTINGS = (
     "frequency_penalty",
     "tool_call_parser",
     "strict",
+    "return_logprobs",
+    "top_logprobs",
+    "return_token_ids",
 )
 
 SUMMARY = "[The conversation up to here is out of view. This is a summary of it, not a message of the user.]\n\n"
@@ -43,7 +46,11 @@ def build(turn: Turn) -> Call:
         parallel_tool_calls=allows_parallel_calls(turn),
         response_format=turn.agent.response_format or settings.get("response_format") or llm.get("response_format"),
         rendered=turn.transcript.rendered,
-        settings={**{name: llm[name] for name in SETTINGS if llm.get(name) is not None}, **further(settings)},
+        settings={
+            **{name: llm[name] for name in SETTINGS if llm.get(name) is not None},
+            **further(settings),
+            **turn.options.tokens,
+        },
         context_window=min(turn.context_window, turn.card.context_window),
     )
 

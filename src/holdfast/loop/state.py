@@ -33,6 +33,8 @@ class Options:
     override_system: str | None = None
     request_id: str | None = None
     skills: Sequence[ClientSkill] = ()
+    tokens: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What is to be told of the tokens that the model chooses, in the words of `Call.settings`."""
 
 
 @dataclass(slots=True)

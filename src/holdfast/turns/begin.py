@@ -172,6 +172,7 @@ def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, cho
             body.override_system or body.system,
             asked.request_id,
             body.client_skills or (),
+            body.tokens,
         ),
         card=chosen.card,
         provider=chosen.provider,

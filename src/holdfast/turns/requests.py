@@ -52,6 +52,12 @@ class SendMessage(Shape):
         return self
 
     @property
+    def tokens(self) -> dict[str, Any]:
+        """What is to be told of the tokens that the model chooses; what was not asked for is left out."""
+        asked = self.model_dump(include={"return_logprobs", "top_logprobs", "return_token_ids"})
+        return {name: value for name, value in asked.items() if value}
+
+    @property
     def items(self) -> list[InputMessage]:
         """The messages; `input` is one of the user."""
         if self.input is not None:
