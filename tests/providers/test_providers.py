@@ -168,3 +168,10 @@ def test_a_provider_with_regions_needs_one(org: Org, region: str | None, status:
     assert made.status_code == status
     if status == 400:
         assert "region" in made.json()["detail"]
+
+
+@pytest.mark.parametrize("key", ["sk-…", "a\x07b", "k" * 20_001])
+def test_keys_that_no_header_can_carry(org: Org, key: str) -> None:
+    refused = org.http.post("/v1/providers/", json={"name": "mine", "provider_type": "groq", "api_key": key})
+    assert refused.status_code == 422
+    assert key not in refused.text

@@ -46,8 +46,16 @@ def _prefix(name: str) -> str:
     return tidy
 
 
+def _sendable(key: str) -> str:
+    """A key without surrounding space, made of what a header can carry; some are JSON of several lines."""
+    tidy = key.strip()
+    if not all(letter.isascii() and (letter.isprintable() or letter.isspace()) for letter in tidy):
+        raise ValueError("a key holds plain ASCII characters only")
+    return tidy
+
+
 Text = Annotated[str, Field(max_length=2000)]
-Key = Annotated[str, Field(max_length=20_000), AfterValidator(str.strip)]
+Key = Annotated[str, Field(max_length=20_000), AfterValidator(_sendable)]
 
 
 class ProviderAccess(Shape):
