@@ -15,8 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from holdfast.llm import catalog
+from holdfast.llm.client import ModelClient
+from holdfast.llm.failures import Target
 from holdfast.llm.model import Call
 from holdfast.llm.models import Models
+from holdfast.llm.vertex import Vertex
 from tests.fakes.gemini_server import GeminiServer
 from tests.fakes.openai_script import Json, Reply
 from tests.fakes.scripted_http import Answer, Request, ScriptedHttp, of_json
@@ -245,3 +248,14 @@ def test_project_and_location_are_both_needed(ask: Asker) -> None:
     [place] = catalog.configured(PROJECT)
     assert place.provider_type == "google_vertex"
     assert "my-project" not in repr(place)
+
+
+async def test_the_machines_account_is_for_the_servers_own_settings_only(tokens: TokenServer) -> None:
+    place = catalog.Configured("mine", "google_vertex", tokens.url, category="byok", facts=PROJECT)
+    row = catalog.row_of("google_vertex")
+    assert row is not None
+    for added in (place, replace(place, category="base", facts={})):
+        heard = await hear(Vertex(ModelClient(), added, row, Target("mine", tokens.url)), HELLO)
+        assert heard.error is not None
+        assert "GOOGLE_CLOUD_PROJECT" in heard.error.detail
+    assert tokens.given == 0

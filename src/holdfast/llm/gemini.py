@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from urllib.parse import quote
 
 import orjson
@@ -29,7 +30,6 @@ class Gemini:
         self._place = place
         self._row = row
         self._target = target
-        self._listed: dict[str, Listed] = client.kept(("gemini", place.base_url, place.api_key), dict)
 
     async def stream(self, call: Call) -> AsyncGenerator[Delta, None]:
         """Ask the model; closing the generator ends the request."""
@@ -51,12 +51,11 @@ class Gemini:
             if not isinstance(following, str) or following in ("", token):
                 break
             token = following
-        self._listed.update(found)
         return list(found.values())
 
     def preview(self, call: Call) -> Json:
         """The request exactly as it would be sent."""
-        return gemini_request.body(call, card_of(self._row, self._place, call.model, self._listed.get(call.model)))
+        return gemini_request.body(call, card_of(self._row, self._place, call.model))
 
 
 async def answered(
@@ -77,11 +76,12 @@ async def answered(
             yield delta
 
 
-def card_of(row: Row, place: Configured, name: str, listed: Listed | None = None) -> ModelCard:
+def card_of(row: Row, place: Configured, name: str) -> ModelCard:
     """What is known of a model; one that is newer than the catalog thinks, as all the newer ones do."""
-    if listed is None and row.known(name) is None and "gemini" in name:
-        listed = Listed(name, reasoning=gemini_request.has_levels(name))
-    return catalog.card_of(row, place, name, listed)
+    said = place.said_of(name)
+    if said.reasoning is None and row.known(name) is None and "gemini" in name:
+        said = replace(said, reasoning=gemini_request.has_levels(name))
+    return catalog.card_of(row, place, name, said)
 
 
 def model_path(name: str) -> str:

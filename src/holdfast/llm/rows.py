@@ -59,10 +59,6 @@ _OFFICIAL_OPENAI = Dialect(
     hides_reasoning=True,
     strict=True,
 )
-_LOCAL_ENDINGS = ("/chat/completions", "/api")
-_VIA_OPENROUTER = (
-    "Its own protocol comes later. Until then use it through OpenRouter: set OPENROUTER_API_KEY and choose"
-)
 
 ROWS: tuple[Row, ...] = (
     Row(

@@ -40,7 +40,7 @@ class Vertex:
 
     async def stream(self, call: Call) -> AsyncGenerator[Delta, None]:
         """Ask the model; closing the generator ends the request. A token that is refused is replaced once."""
-        token = await self._tokens.get(self._client, self._place.facts)
+        token = await self._token()
         try:
             async with aclosing(self._answer(call, token)) as deltas:
                 async for delta in deltas:
@@ -49,10 +49,19 @@ class Vertex:
         except ModelError as error:
             if error.code != "llm_authentication" or "answered 401" not in error.detail:
                 raise
-        token = await self._tokens.get(self._client, self._place.facts, instead_of=token)
+        token = await self._token(instead_of=token)
         async with aclosing(self._answer(call, token)) as deltas:
             async for delta in deltas:
                 yield delta
+
+    async def _token(self, *, instead_of: str | None = None) -> str:
+        """A token; only for a project of the server's own settings, never for a place that somebody else has added."""
+        if not (self._project and self._location) or self._place.category != "base":
+            text = (
+                f"{self._place.name} needs GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION in the server's environment."
+            )
+            raise ModelError("llm_authentication", text)
+        return await self._tokens.get(self._client, self._place.facts, instead_of=instead_of)
 
     def _answer(self, call: Call, token: str) -> AsyncGenerator[Delta, None]:
         where = f"/projects/{quote(self._project, safe=':')}/locations/{quote(self._location)}"
@@ -61,7 +70,7 @@ class Vertex:
 
     async def models(self) -> list[Listed]:
         """Google's models that the project can use; Vertex says no more of them than their names."""
-        token = await self._tokens.get(self._client, self._place.facts)
+        token = await self._token()
         body = reading.decoded(self._target, await self._client.post(self._authorized(token), LIST, b"", attempts=1))
         names = [
             str(entry.get("name") or "").rpartition("/")[2] for entry in reading.objects(body.get("publisherModels"))
