@@ -102,6 +102,7 @@ SAMPLES: dict[str, Any] = {
     "source_code": SOURCE,
     "model": "openai/gpt-4o-mini",
     "identity_type": "user",
+    "base_url": "http://127.0.0.1:9/v1",
 }
 """Values for fields that must make sense for anything to happen."""
 

@@ -161,13 +161,12 @@ def test_a_deleted_provider_is_gone(add: Add, org: Org) -> None:
     assert add("mine")["name"] == "mine", "the name is free again"
 
 
-@pytest.mark.parametrize(("region", "status"), [("us-east-1", 200), ("evil.example/", 400), (None, 400), ("", 400)])
-def test_a_provider_with_regions_needs_one(org: Org, region: str | None, status: int) -> None:
+@pytest.mark.parametrize("region", ["evil.example/", None, ""])
+def test_a_provider_with_regions_needs_one(org: Org, region: str | None) -> None:
     body = {"name": "aws", "provider_type": "bedrock", "api_key": "secret", "access_key": "AKIA", "region": region}
-    made = org.http.post("/v1/providers/", json=body)
-    assert made.status_code == status
-    if status == 400:
-        assert "region" in made.json()["detail"]
+    refused = org.http.post("/v1/providers/", json=body)
+    assert refused.status_code == 400
+    assert "region" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize("key", ["sk-…", "a\x07b", "k" * 20_001])
