@@ -84,7 +84,7 @@ def test_what_is_said_through_a_tool_is_shown_as_said(org: Org, models: OpenAISe
     assert thought["source"] == "non_reasoner_model"
     assert (said["message_type"], said["content"]) == ("assistant_message", "Hello!")
     raw = kinds(of_agent(org, owner, use_assistant_message=False, order="asc"))
-    assert raw[-3:] == ["assistant_message", "tool_call_message", "tool_return_message"]
+    assert raw[-3:] == ["reasoning_message", "tool_call_message", "tool_return_message"]
     other = of_agent(org, owner, assistant_message_tool_name="speak", order="asc")
     assert kinds(other)[-2:] == ["tool_call_message", "tool_return_message"]
 
