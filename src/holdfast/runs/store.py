@@ -28,10 +28,10 @@ c = rows.c
 ACTIVE = ("created", "running")
 IS_ACTIVE = sa.or_(*(c.status == status for status in ACTIVE))
 
-_ENDING = {"owner", "status", "stop_reason", "completed_at", "num_steps", "total_duration_ns", "ttft_ns", "metadata"}
+_ENDING = {"status", "stop_reason", "completed_at", "num_steps", "total_duration_ns", "ttft_ns", "metadata"}
 _END = Prepared(
     rows.table.update().where(c.organization_id == sa.bindparam("the_org"), c.id == sa.bindparam("the_id"), IS_ACTIVE),
-    (*sorted(_ENDING), "updated_at", "input"),
+    (*sorted(_ENDING), "owner", "updated_at", "input"),
 )
 
 
@@ -89,9 +89,8 @@ def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
 
 def end(tx: Tx, run: Run) -> None:
     """Store how a run ended, unless it was ended by someone else before."""
-    run.owner = run.owner if run.background else None
-    kept = run.input if run.background else []
-    ended: dict[str, Any] = {**{name: getattr(run, name) for name in _ENDING}, "updated_at": now(), "input": kept}
+    own = {"owner": run.owner, "input": run.input} if run.background else {"owner": None, "input": []}
+    ended: dict[str, Any] = {**{name: getattr(run, name) for name in _ENDING}, **own, "updated_at": now()}
     _END.run(tx, ended | {"the_org": run.organization_id, "the_id": run.id})
 
 
