@@ -1,11 +1,15 @@
 """A terminal for a command that talks to people: what is typed into it, and what it shows."""
 
+import fcntl
 import os
 import pty
+import re
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,26 +18,39 @@ from tests.harness.process import plain_environment
 
 SECONDS = 30.0
 
+SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+"""Colours, the switches of the line editor, and carriage returns."""
+
 
 class Terminal:
     """A command on a pseudo-terminal."""
 
-    def __init__(self, *arguments: str, env: Mapping[str, str]) -> None:
+    def __init__(self, *arguments: str, env: Mapping[str, str], columns: int = 100) -> None:
         self._end, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self._child = subprocess.Popen(
             [sys.executable, "-m", "holdfast", *arguments],
-            env=plain_environment(TERM="xterm", COLUMNS="100", **env),
+            env=plain_environment(**{"TERM": "xterm", **env}),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
         )
         os.close(theirs)
-        self.shown = ""
+        self.raw = ""
+        """Everything that reached the terminal since the last line was typed."""
+
+    @property
+    def shown(self) -> str:
+        """The same as text."""
+        return SEQUENCE.sub("", self.raw)
 
     def type(self, line: str) -> None:
-        self.shown = ""
-        os.write(self._end, f"{line}\n".encode())
+        self.press(f"{line}\n")
+
+    def press(self, keys: str) -> None:
+        self.raw = ""
+        os.write(self._end, keys.encode())
 
     def wait_for(self, text: str) -> str:
         """What was shown since the last line was typed, once it holds the text."""
@@ -42,18 +59,26 @@ class Terminal:
             if time.monotonic() > end:
                 raise TimeoutError(f"waited for {text!r}, was shown {self.shown!r}")
             if select.select([self._end], [], [], 0.1)[0]:
-                self.shown += self._read()
+                self.raw += self._read()
         return self.shown
 
     def interrupt(self) -> None:
         self._child.send_signal(signal.SIGINT)
 
     def close(self) -> int:
+        """The exit code of a command that has been told to end."""
         try:
             return self._child.wait(SECONDS)
         finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """The window is closed."""
+        if self._end >= 0:
             self._child.kill()
+            self._child.wait(SECONDS)
             os.close(self._end)
+            self._end = -1
 
     def _read(self) -> str:
         with suppress(OSError):

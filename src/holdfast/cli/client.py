@@ -13,7 +13,15 @@ from holdfast.config import load
 from holdfast.errors import AppError
 
 SILENCE = 180.0
-"""A server that says nothing for this long is gone: it pings every 20 seconds."""
+"""A request that nothing is heard of for this long has failed."""
+
+SILENCE_OF_STREAM = 75.0
+"""A stream that says nothing for this long is broken: the server pings every 20 seconds."""
+
+CONNECT = 5.0
+
+LATER = (502, 503, 504)
+"""What servers that are starting or stopping answer, and proxies in front of them."""
 
 Url = Annotated[
     str | None, typer.Option("--url", help="The server (HOLDFAST_URL); when not given, the one on this machine.")
@@ -29,6 +37,18 @@ class Event:
     data: dict[str, Any]
 
 
+class Away(AppError):
+    """The server cannot be reached, or not now; the same request may succeed in a moment."""
+
+
+class Refused(AppError):
+    """The server's own no; `answered` is the status of its answer."""
+
+    def __init__(self, detail: str, answered: int) -> None:
+        super().__init__(detail)
+        self.answered = answered
+
+
 class Client:
     """A connection to one server; without an address it is the one that this environment would start."""
 
@@ -42,7 +62,7 @@ class Client:
         self._http = httpx2.Client(
             base_url=self.url,
             headers={"User-Agent": "holdfast-cli"} | ({"Authorization": f"Bearer {key}"} if key else {}),
-            timeout=httpx2.Timeout(SILENCE, connect=5.0),
+            timeout=httpx2.Timeout(SILENCE, connect=CONNECT),
         )
 
     def call(self, method: str, path: str, body: object = None, **query: Any) -> Any:
@@ -55,10 +75,12 @@ class Client:
             raise self._refused(answer)
         return answer.json() if answer.content else None
 
-    def stream(self, path: str, body: object) -> Iterator[Event]:
-        """The events that answer one request, to the end of the stream."""
+    def stream(self, path: str, body: object, *, is_repeated: bool = False) -> Iterator[Event]:
+        """The events that answer one request, to the end of the stream; `Away` when it breaks off before."""
+        headers = {"Accept": "text/event-stream", "X-Stainless-Retry-Count": str(int(is_repeated))}
+        timeout = httpx2.Timeout(SILENCE_OF_STREAM, connect=CONNECT)
         try:
-            with self._http.stream("POST", path, json=body, headers={"Accept": "text/event-stream"}) as answer:
+            with self._http.stream("POST", path, json=body, headers=headers, timeout=timeout) as answer:
                 if answer.is_error:
                     answer.read()
                     raise self._refused(answer)
@@ -66,26 +88,28 @@ class Client:
         except httpx2.HTTPError as failed:
             raise self._unreachable(failed) from failed
 
-    def _unreachable(self, failed: httpx2.HTTPError) -> AppError:
+    def _unreachable(self, failed: httpx2.HTTPError) -> Away:
         if isinstance(failed, httpx2.ConnectError | httpx2.ConnectTimeout):
-            return AppError(
+            return Away(
                 f"No server answers at {self.url}. Start one with `holdfast serve` (or `make up`), "
                 "or name another with --url."
             )
-        return AppError(f"The connection to {self.url} broke: {failed or type(failed).__name__}.")
+        return Away(f"The connection to {self.url} broke: {failed or type(failed).__name__}.")
 
     def _refused(self, answer: httpx2.Response) -> AppError:
         try:
             said: Any = answer.json()
-        except json.JSONDecodeError:
+        except ValueError:
             said = answer.text[:300]
-        if answer.status_code == 401 and not (isinstance(said, dict) and "error" in said):
-            return AppError(f"{self.url} wants a credential: give a key with --key or HOLDFAST_API_KEY.")
-        return AppError(_sentence(said) or f"{self.url} answered {answer.status_code}.")
+        status = answer.status_code
+        if status == 401 and not (isinstance(said, dict) and "error" in said):
+            return Refused(f"{self.url} wants a credential: give a key with --key or HOLDFAST_API_KEY.", status)
+        sentence = _sentence(said) or f"{self.url} answered {status}."
+        return Away(sentence) if status in LATER else Refused(sentence, status)
 
 
 def events(lines: Iterable[str]) -> Iterator[Event]:
-    """The events in the lines of an event stream; comments and `[DONE]` are none."""
+    """The events in the lines of an event stream, up to its `[DONE]`; comments are none."""
     kind, data = "", list[str]()
     for line in lines:
         if line.startswith("event:"):
@@ -93,9 +117,22 @@ def events(lines: Iterable[str]) -> Iterator[Event]:
         elif line.startswith("data:"):
             data.append(line[5:].removeprefix(" "))
         elif not line:
-            if data and data != ["[DONE]"]:
-                yield Event(kind, json.loads("\n".join(data)))
+            if data == ["[DONE]"]:
+                return
+            if data:
+                yield _event(kind, "\n".join(data))
             kind, data = "", []
+    raise Away("The connection broke in the middle of the answer.")
+
+
+def _event(kind: str, data: str) -> Event:
+    try:
+        found: Any = json.loads(data)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Away(f"The server sent what is no event: {data[:80]!r}.")
+    return Event(kind, found)  # pyright: ignore[reportUnknownArgumentType] -- decoded JSON
 
 
 def _sentence(said: Any) -> str:

@@ -11,8 +11,12 @@ from rich.text import Text
 WIDE = 240
 """Columns of a pipe, where a wrapped line would only be in the way."""
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""What a terminal would obey instead of show; models and tools may print anything."""
+FOLD = 110
+"""Columns of what is folded to a line, however wide the screen."""
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal would obey instead of show (control sequences, turns of the writing direction) or could not encode:
+models and tools may print anything."""
 
 out = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, markup=False, emoji=False)
 err = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE, highlight=False, markup=False, emoji=False)
@@ -41,3 +45,10 @@ def _plain(lines: list[list[str]]) -> None:
     for line in lines:
         padded = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         out.print(padded.rstrip(), soft_wrap=True)
+
+
+def fitted(text: str, margin: int = 0) -> str:
+    """The text on one line, which ends in an ellipsis when the screen is too narrow for it."""
+    line = Text(" ".join(safe(text).split()))
+    line.truncate(max(min(out.width, FOLD) - margin, 8), overflow="ellipsis")
+    return line.plain
