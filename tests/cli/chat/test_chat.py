@@ -10,23 +10,10 @@ from tests.cli.command import output, run
 from tests.cli.terminal import Terminal
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
-from tests.harness.fleet import Engine
 from tests.harness.tenants import Org
 from tests.harness.waiting import until
 
 REMEMBER = 'CALL memory_insert {"label": "human", "new_string": "Ada likes tea"} REPLY I wrote it down.'
-
-
-@pytest.fixture
-def engine() -> Engine:
-    """A client over HTTP never sees the engine; one is enough."""
-    return "sqlite"
-
-
-@pytest.fixture
-def env(org: Org, tmp_path: Path) -> Mapping[str, str]:
-    """A user of the shared server, who sees an organization of their own."""
-    return {"HOME": str(tmp_path), "HOLDFAST_URL": org.server.url, "HOLDFAST_API_KEY": org.key}
 
 
 def test_a_pipe_gets_the_answers_and_nothing_else(env: Mapping[str, str]) -> None:
