@@ -26,14 +26,15 @@ def words(shown: str) -> list[str]:
 
 
 @pytest.fixture
-def server(fresh_server: FreshServer) -> Server:
-    return fresh_server({"HOLDFAST_DRAIN_SECONDS": "0.2"})
+def mortal(fresh_server: FreshServer) -> Server:
+    """A server that may be killed; stopping, it does not wait for answers."""
+    return fresh_server({"HOLDFAST_DRAIN_SECONDS": "0"})
 
 
 @pytest.fixture
-def alone(server: Server, tmp_path: Path) -> Mapping[str, str]:
-    """The user of a server that may be killed."""
-    return {"HOME": str(tmp_path), "HOLDFAST_URL": server.url}
+def alone(mortal: Server, tmp_path: Path) -> Mapping[str, str]:
+    """Its only user."""
+    return {"HOME": str(tmp_path), "HOLDFAST_URL": mortal.url}
 
 
 def test_a_cut_connection_loses_and_doubles_nothing(
@@ -67,18 +68,18 @@ def test_a_pipe_reads_on_too(env: Mapping[str, str], org: Org, models: OpenAISer
 
 @pytest.mark.parametrize("ending", ["kill -9", "SIGTERM"])
 def test_a_restarted_server_ends_with_one_whole_answer(
-    server: Server, alone: Mapping[str, str], models: OpenAIServer, opened: Open, ending: str
+    mortal: Server, alone: Mapping[str, str], models: OpenAIServer, opened: Open, ending: str
 ) -> None:
     models.queue(SLOW, Reply("The whole answer.", chunk_delay=0.01))
     terminal = opened(alone)
     terminal.type("count")
     terminal.wait_for("w2")
     if ending == "SIGTERM":
-        server.stop()
+        mortal.stop()
     else:
-        server.kill9()
+        mortal.kill9()
     terminal.wait_for("reconnecting")
-    server.start()
+    mortal.start()
     shown = terminal.wait_for("answer.\n> ")
     assert "[the server was restarted; what it had not finished is said anew]\nThe whole answer.\n" in shown
     assert words(shown) == WORDS[: len(words(shown))]
@@ -88,35 +89,35 @@ def test_a_restarted_server_ends_with_one_whole_answer(
 
 
 def test_a_server_that_stays_away_is_given_up_with_the_way_on(
-    server: Server, alone: Mapping[str, str], models: OpenAIServer, opened: Open
+    mortal: Server, alone: Mapping[str, str], models: OpenAIServer, opened: Open
 ) -> None:
     models.queue(SLOW, Reply("Here it is."))
     terminal = opened(alone, "--patience", "0.3")
     terminal.type("count")
     terminal.wait_for("w2")
-    server.kill9()
+    mortal.kill9()
     shown = terminal.wait_for("the rest of this answer.")
     assert "error: No server answers at" in shown
     assert "`holdfast chat` then continues in the same thread" in shown
     terminal.wait_for("> ")
     terminal.type("/quit")
     assert terminal.close() == 0
-    server.start()
+    mortal.start()
     again = opened(alone)
     again.wait_for("Here it is.\n> ")
     assert "[the last answer" in again.shown
 
 
 def test_a_message_typed_while_the_server_is_away_arrives_once(
-    server: Server, alone: Mapping[str, str], models: OpenAIServer, opened: Open
+    mortal: Server, alone: Mapping[str, str], models: OpenAIServer, opened: Open
 ) -> None:
     terminal = opened(alone)
     terminal.type("REPLY first")
     terminal.wait_for("\nfirst\n> ")
-    server.kill9()
+    mortal.kill9()
     terminal.type("REPLY second")
     terminal.wait_for("reconnecting")
-    server.start()
+    mortal.start()
     terminal.wait_for("\nsecond\n> ")
     assert len(models.chats) == 2
 
