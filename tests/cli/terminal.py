@@ -37,8 +37,12 @@ class Terminal:
             start_new_session=True,
         )
         os.close(theirs)
-        self.raw = ""
+        self._bytes = b""
+
+    @property
+    def raw(self) -> str:
         """Everything that reached the terminal since the last line was typed."""
+        return self._bytes.decode(errors="replace")
 
     @property
     def shown(self) -> str:
@@ -49,7 +53,7 @@ class Terminal:
         self.press(f"{line}\n")
 
     def press(self, keys: str) -> None:
-        self.raw = ""
+        self._bytes = b""
         os.write(self._end, keys.encode())
 
     def wait_for(self, text: str) -> str:
@@ -59,7 +63,7 @@ class Terminal:
             if time.monotonic() > end:
                 raise TimeoutError(f"waited for {text!r}, was shown {self.shown!r}")
             if select.select([self._end], [], [], 0.1)[0]:
-                self.raw += self._read()
+                self._bytes += self._read()
         return self.shown
 
     def interrupt(self) -> None:
@@ -80,7 +84,7 @@ class Terminal:
             os.close(self._end)
             self._end = -1
 
-    def _read(self) -> str:
+    def _read(self) -> bytes:
         with suppress(OSError):
-            return os.read(self._end, 65_536).decode(errors="replace")
-        return ""
+            return os.read(self._end, 65_536)
+        return b""

@@ -61,7 +61,7 @@ def test_conversations_are_made_listed_and_switched(env: Mapping[str, str], mode
 def test_the_chat_goes_on_where_it_was_left(env: Mapping[str, str], opened: Open, tmp_path: Path) -> None:
     terminal = opened(env)
     terminal.type("/new Garden")
-    terminal.wait_for("in Garden")
+    terminal.wait_for("commands.\n> ")
     terminal.press("\x04")
     assert terminal.close() == 0
     assert "in Garden" in opened(env).shown

@@ -52,17 +52,18 @@ def test_input_that_ends_in_the_middle_is_refused(env: Mapping[str, str], models
     assert not models.chats
 
 
-@pytest.mark.parametrize(
-    ("raw", "told"), [(b"caf\xe9\n", "Line 1 of the input is no UTF-8 text"), (b"a\x00b\n", "NUL")]
-)
-def test_what_is_no_text_is_refused(env: Mapping[str, str], raw: bytes, told: str) -> None:
-    command = [sys.executable, "-m", "holdfast", "chat"]
+def test_what_is_no_text_is_refused(env: Mapping[str, str]) -> None:
     done = subprocess.run(
-        command, env=plain_environment(**env), input=raw, capture_output=True, timeout=60, check=False
+        [sys.executable, "-m", "holdfast", "chat"],
+        env=plain_environment(**env),
+        input=b"REPLY x\ncaf\xe9\n",
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 1
-    assert told.lower() in done.stderr.decode().lower()
-    assert b"Traceback" not in done.stderr
+    assert done.stdout == b"x\n"
+    assert done.stderr.endswith(b"error: Line 2 of the input is no UTF-8 text; convert it, for instance with iconv.\n")
 
 
 def test_fences_and_backslashes_at_a_terminal(env: Mapping[str, str], models: OpenAIServer, opened: Open) -> None:

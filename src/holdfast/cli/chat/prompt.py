@@ -1,5 +1,6 @@
 """What the user says: typed at a prompt with history and completion, or line by line from a pipe."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
@@ -64,11 +65,12 @@ class Prompt:
             editor.parse_and_bind("bind ^I rl_complete")
         else:
             editor.parse_and_bind("tab: complete")
-            editor.parse_and_bind("set enable-bracketed-paste on")
+            if os.environ.get("TERM", "dumb") != "dumb":
+                editor.parse_and_bind("set enable-bracketed-paste on")
 
     def _candidate(self, word: str, number: int) -> str | None:
         line = self._editor.get_line_buffer() if self._editor is not None else word
-        found = [each for each in self._complete(line) if each.startswith(word)]
+        found = [f"{each} " for each in self._complete(line) if each.startswith(word)]
         return found[number] if number < len(found) else None
 
 
