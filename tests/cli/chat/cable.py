@@ -14,7 +14,8 @@ class Cable:
         self._port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
-        self.cuts = 0
+        self.cut_before = b""
+        """Cut, once, instead of passing on an answer that holds this."""
 
     @property
     def url(self) -> str:
@@ -29,7 +30,6 @@ class Cable:
         self.cut()
 
     def cut(self) -> None:
-        self.cuts += 1
         for end in self._open:
             _close(end)
         self._open.clear()
@@ -40,15 +40,18 @@ class Cable:
                 near, _ = self._listener.accept()
                 far = socket.create_connection(("127.0.0.1", self._port))
                 self._open += [near, far]
-                threading.Thread(target=_relay, args=(near, far), daemon=True).start()
-                threading.Thread(target=_relay, args=(far, near), daemon=True).start()
+                threading.Thread(target=self._relay, args=(near, far), daemon=True).start()
+                threading.Thread(target=self._relay, args=(far, near), daemon=True).start()
 
-
-def _relay(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65_536):
-            sink.sendall(data)
-    _close(sink)
+    def _relay(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                if self.cut_before and self.cut_before in data:
+                    self.cut_before = b""
+                    break
+                sink.sendall(data)
+        _close(source)
+        _close(sink)
 
 
 def _close(end: socket.socket) -> None:

@@ -55,6 +55,18 @@ def test_a_cut_connection_loses_and_doubles_nothing(
     assert len(models.chats) == 1
 
 
+def test_a_message_whose_answer_never_began_is_not_sent_twice(
+    env: Mapping[str, str], org: Org, models: OpenAIServer, opened: Open
+) -> None:
+    with Cable(org.server.port) as cable:
+        terminal = opened({**env, "HOLDFAST_URL": cable.url})
+        cable.cut_before = b"content-type: text/event-stream"
+        terminal.type("REPLY once")
+        terminal.wait_for("\nonce\n> ")
+    assert "reconnecting" in terminal.shown
+    assert len(models.chats) == 1
+
+
 def test_a_pipe_reads_on_too(env: Mapping[str, str], org: Org, models: OpenAIServer) -> None:
     models.queue(SLOW)
     with Cable(org.server.port) as cable:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 
 @dataclass
-class Call:
+class CallText:
     """A call, as far as it has arrived."""
 
     name: str = ""

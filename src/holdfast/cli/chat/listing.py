@@ -47,7 +47,7 @@ def history(messages: Sequence[dict[str, Any]]) -> None:
                 screen.out.print(screen.fitted(message.get("reasoning") or ""), style="dim italic")
             case "tool_call_message" | "approval_request_message":
                 for fragment in calls.fragments(message):
-                    call = calls.Call()
+                    call = calls.CallText()
                     call.add(fragment)
                     screen.out.print(f"⚙ {screen.fitted(call.line, 2)}", style="cyan")
             case "tool_return_message":

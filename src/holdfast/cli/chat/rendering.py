@@ -21,7 +21,7 @@ class Rendering:
 
     def __init__(self) -> None:
         self._aside = screen.out if screen.out.is_terminal else screen.err
-        self._calls: dict[str, calls.Call] = {}
+        self._calls: dict[str, calls.CallText] = {}
         self._flowing = ""
         self._markup = Markup()
         self.details: list[tuple[str, str]] = []
@@ -106,7 +106,7 @@ class Rendering:
         """Calls arrive in fragments; they are shown once they are whole."""
         for fragment in calls.fragments(data):
             call_id = fragment.get("tool_call_id") or ""
-            call = self._calls.setdefault(call_id, calls.Call())
+            call = self._calls.setdefault(call_id, calls.CallText())
             call.add(fragment)
             if waits:
                 self.pending[call_id] = ""
