@@ -1,7 +1,9 @@
 """A chat whose connection breaks, or whose server goes away and comes back."""
 
 import re
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -181,3 +183,20 @@ def test_events_that_are_not_kept_are_told_from_the_record(
     (tmp_path / ".local/state/holdfast/chat.json").write_text(bookmark)
     shown = opened(env).wait_for("without events\n> ")
     assert "here it is whole]\nwithout events\n" in shown
+
+
+def test_events_that_are_lost_are_told_from_the_record(
+    mortal: Server, alone: Mapping[str, str], models: OpenAIServer, opened: Open
+) -> None:
+    models.queue(Reply("said to nobody", chunk_delay=0.3))
+    left = opened(alone)
+    left.type("talk")
+    left.wait_for("said")
+    left.kill()
+    until(lambda: not mortal.http.get("/v1/runs/", params={"active": True}).json(), "the end of the run")
+    mortal.stop()
+    with closing(sqlite3.connect(mortal.data / "holdfast.db")) as database, database:
+        database.execute("DELETE FROM run_events WHERE seq > 1")
+    mortal.start()
+    shown = opened(alone).wait_for("said to nobody\n> ")
+    assert "here it is whole]\nsaid to nobody\n" in shown
