@@ -71,7 +71,7 @@ def _named(word: str) -> str:
 
 
 def _help(chat: Chat, rest: str) -> None:
-    screen.table(["", ""], [[slash.usage, slash.purpose] for slash in SLASHES.values()])
+    screen.table(["command", "what it does"], [[slash.usage, slash.purpose] for slash in SLASHES.values()])
     screen.out.print(
         'A message of several lines: """ before and after it, a backslash at the end of each line but the last, or '
         "pasted at once.\nCtrl-C interrupts an answer or clears the line, Ctrl-D leaves."
