@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from itertools import compress, count
+from operator import is_not
+from typing import Any, Literal, Protocol, TypeVar
 
 from holdfast.messages.model import Message
 
 Category = Literal["base", "byok"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +59,20 @@ class Rendered:
 
     key: Any = None
     """What it depends on besides the messages."""
-    made: dict[str, tuple[Message, Any]] = field(default_factory=dict[str, tuple[Message, Any]])
+    seen: list[Message] = field(default_factory=list[Message])
+    made: list[Any] = field(default_factory=list[Any])
 
-    def of(self, message: Message, key: Any, make: Callable[[Message], Any]) -> Any:
-        """What `make` gives for a message; messages with the same id may differ."""
+    def of(self, messages: Sequence[Message], key: Any, make: Callable[[Message], T]) -> list[T]:
+        """What `make` gives for each message; of those that stand where they stood before it is known."""
         if key != self.key:
-            self.key, self.made = key, {}
-        known = self.made.get(message.id)
-        if known is None or known[0] is not message:
-            known = self.made[message.id] = (message, make(message))
-        return known[1]
+            self.key, self.seen, self.made = key, [], []
+        del self.seen[len(messages) :], self.made[len(messages) :]
+        for at in list(compress(count(), map(is_not, self.seen, messages))):
+            self.seen[at], self.made[at] = messages[at], make(messages[at])
+        fresh = messages[len(self.seen) :]
+        self.seen += fresh
+        self.made += map(make, fresh)
+        return self.made
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A call as the chat-completions protocol has it: our messages, tools and settings in its JSON."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, cast
 
@@ -44,14 +44,14 @@ def written(call: Call, card: ModelCard, dialect: Dialect) -> Json:
     if _is_marked(call, dialect) or _wish(call, dialect):
         return request(call, card, dialect)
 
-    def write(message: Message) -> list[orjson.Fragment]:
-        return [orjson.Fragment(orjson.dumps(wire)) for wire in _message(message, card, dialect)]
+    def write(message: Message) -> bytes:
+        return b",".join(orjson.dumps(wire) for wire in _message(message, card, dialect))
 
-    messages = [each for message in call.messages for each in call.rendered.of(message, (card, dialect), write)]
-    return _body(call, card, dialect, messages)
+    messages = b",".join(filter(None, call.rendered.of(call.messages, (card, dialect), write)))
+    return _body(call, card, dialect, orjson.Fragment(b"[" + messages + b"]"))
 
 
-def _body(call: Call, card: ModelCard, dialect: Dialect, messages: Sequence[Json | orjson.Fragment]) -> Json:
+def _body(call: Call, card: ModelCard, dialect: Dialect, messages: list[Json] | orjson.Fragment) -> Json:
     body: Json = {"model": call.model, "messages": messages, "stream": True}
     if dialect.stream_usage:
         body["stream_options"] = {"include_usage": True}

@@ -34,13 +34,16 @@ class GrowingTranscript:
     _repaired: Repaired = field(default_factory=Repaired)
     """What was made of them."""
     _tokens: int = 0
+    weight: int = 0
+    """About how many bytes its messages take in memory."""
 
     def of(self, messages: Sequence[Message], shown: Shown, key: Any) -> list[Message]:
         """The messages as they are sent; `key` says what `shown` depends on."""
         if key != self._key or not self._continues(messages):
-            self._key, self._seen, self._repaired, self._tokens = key, [], Repaired(), 0
+            self._key, self._seen, self._repaired, self._tokens, self.weight = key, [], Repaired(), 0, 0
         fresh = messages[len(self._seen) :]
         self._seen += fresh
+        self.weight += sum(map(_weight, fresh))
         self._tokens += size.of_messages(self._repaired.extend(map(shown, fresh)))
         return self._repaired.sendable()
 
@@ -78,7 +81,7 @@ class Transcripts:
 
     def keep(self, thread: Thread, window: list[Message], transcript: GrowingTranscript) -> None:
         """Remember a thread whose turn has ended, as it was stored last."""
-        weight = sum(map(_weight, window))
+        weight = transcript.weight + sum(map(_weight, window[:1]))
         if weight > self._most // 4:
             return
         with self._lock:
