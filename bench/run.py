@@ -14,6 +14,7 @@ from tests.fakes.openai_server import OpenAIServer
 from tests.harness.fleet import Engine, Fleet, engines
 from tests.harness.models import MODEL, environment
 from tests.harness.postgres import Postgres
+from tests.harness.process import Process
 from tests.harness.server import Server
 
 
@@ -26,7 +27,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as home, OpenAIServer() as models:
             for engine in engines():
-                bench(engine, postgres, Fleet(Path(home) / engine, postgres), models, options)
+                bench(engine, postgres, Fleet(Path(home) / engine, postgres, Process), models, options)
     finally:
         postgres.stop()
 

@@ -16,7 +16,10 @@ from holdfast import failures
 from holdfast.auth import store as auth_store
 from holdfast.auth.gate import Gate, Policy
 from holdfast.auth.keyring import Keyring
+from holdfast.auth.model import Who
 from holdfast.config import Settings
+from holdfast.embed.embedders import Embedders
+from holdfast.embed.port import Embedder
 from holdfast.errors import AppError
 from holdfast.feed.redis import Redis, RedisCalls, RedisFeed
 from holdfast.kit.bodylimit import BodyLimit
@@ -26,6 +29,10 @@ from holdfast.llm.catalog import configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
 from holdfast.providers.organizations import OrganizationModels
+from holdfast.recall.find import Find
+from holdfast.recall.indexer import Indexer
+from holdfast.recall.search import Recall
+from holdfast.recall.shelves import Shelves
 from holdfast.rehearsal import rehearse
 from holdfast.repeats.middleware import Repeats
 from holdfast.routers import ROUTERS
@@ -67,16 +74,36 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.models = models
     app.state.egress = Egress(settings.allow_private_urls)
     app.state.organizations = OrganizationModels(db, models, app.state.egress)
-    app.state.runner = Runner(db, _ports(settings, db, app.state.organizations), settings)
+    app.state.embedders = Embedders()
+    app.state.recall = _recall(app)
+    app.state.settle_archive = app.state.recall.settle
+    app.state.find = Find(db, app.state.recall)
+    app.state.runner = Runner(db, _ports(settings, db, app), settings)
     app.state.draining = asyncio.Event()
     return app
 
 
-def _ports(settings: Settings, db: Database, models: OrganizationModels) -> Ports:
+def _recall(app: Starlette) -> Recall:
+    organizations, models, embedders = app.state.organizations, app.state.models, app.state.embedders
+
+    async def choose(organization_id: str, handle: str) -> Embedder:
+        return embedders.of(await organizations.of(Who(organization_id, None)), handle)
+
+    indexer = Indexer(
+        app.state.db,
+        choose,
+        default=lambda: models.embedding_card(None).handle,
+        is_busy=lambda: app.state.runner.is_busy,
+    )
+    return Recall(indexer, Shelves(app.state.db, app.state.settings.recall_memory_mb * 2**20), choose)
+
+
+def _ports(settings: Settings, db: Database, app: Starlette) -> Ports:
+    models, find = app.state.organizations, app.state.find
     if settings.redis_url is None:
-        return Ports(models, TableFeed(db), models.egress)
+        return Ports(models, find, TableFeed(db), models.egress)
     redis = Redis(settings.redis_url)
-    return Ports(models, RedisFeed(redis), models.egress, RedisCalls(redis))
+    return Ports(models, find, RedisFeed(redis), models.egress, RedisCalls(redis))
 
 
 def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Middleware]:
@@ -109,6 +136,7 @@ def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Midd
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.runner.start()
+    app.state.recall.indexer.start()
     app.state.settling = asyncio.create_task(_settle(app))
     yield
     app.state.settling.cancel()
@@ -116,6 +144,8 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     app.state.draining.set()
     await app.state.runner.drain()
     await app.state.runner.stop()
+    await app.state.recall.indexer.stop()
+    app.state.embedders.close()
     await app.state.models.close()
     app.state.db.close()
 

@@ -1,9 +1,12 @@
 """Every noun's router: a new one is one line here."""
 
-from holdfast.agents import identity_routes, memory_routes, messages_routes, tools_routes
+from holdfast.agents import archive_routes, identity_routes, memory_routes, messages_routes, tools_routes, undo_routes
 from holdfast.agents import routes as agents
+from holdfast.archives import passage_routes
+from holdfast.archives import routes as archives
 from holdfast.auth import admin_routes
 from holdfast.auth import routes as keys
+from holdfast.blocks import history_routes
 from holdfast.blocks import routes as blocks
 from holdfast.conversations import routes as conversations
 from holdfast.health import routes as health
@@ -12,6 +15,8 @@ from holdfast.kit.routes import Router
 from holdfast.messages import routes as messages
 from holdfast.providers import model_routes
 from holdfast.providers import routes as providers
+from holdfast.recall import passage_routes as passage_search
+from holdfast.recall import routes as message_search
 from holdfast.runs import routes as runs
 from holdfast.steps import routes as steps
 from holdfast.steps import run_routes
@@ -23,11 +28,14 @@ from holdfast.web import routes as web
 ROUTERS: tuple[Router, ...] = (
     admin_routes.router,
     agents.router,
+    archive_routes.router,
+    archives.router,
     background_routes.router,
     blocks.router,
     compact_routes.router,
     conversations.router,
     generate.router,
+    history_routes.router,
     health.router,
     health.root,
     identities.router,
@@ -37,12 +45,16 @@ ROUTERS: tuple[Router, ...] = (
     messages.router,
     messages_routes.router,
     model_routes.router,
+    passage_routes.router,
     providers.router,
+    message_search.router,
+    passage_search.router,
     run_routes.router,
     runs.router,
     steps.router,
     tools.router,
     tools_routes.router,
     turns.router,
+    undo_routes.router,
     web.router,
 )

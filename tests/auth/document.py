@@ -16,7 +16,7 @@ WORDS = "pineapple"
 SAME = {"memory": "passage", "folder": "source", "org": "organization", "tools": "tool"}
 NOT_IDS = {
     *("project", "template", "deployment", "entity", "by", "call", "trace", "client", "connection", "session"),
-    *("request", "external", "otid", "response", "log", "sender", "item", "token", "tag", "transaction"),
+    *("request", "external", "otid", "response", "log", "sender", "item", "token", "tag", "transaction", "version"),
 }
 """Last words of names that end in `_id` and name nothing that a tenant has."""
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from letta_client import AuthenticationError, Letta, PermissionDeniedError
+from letta_client import AuthenticationError, PermissionDeniedError
 
 from tests.auth.conftest import PASSWORD, Locked
+from tests.harness import clients
 from tests.harness.waiting import until
 
 OPEN = {("GET", "/health"), ("GET", "/v1/health/"), ("GET", "/v1/ready/"), ("GET", "/"), ("GET", "/favicon.ico")}
@@ -18,7 +19,8 @@ DEFAULT_USER = "user-00000000-0000-4000-8000-000000000000"
 
 
 def _blocks(locked: Locked, headers: Mapping[str, str]) -> httpx.Response:
-    return httpx.get(f"{locked.server.url}/v1/blocks/", headers=headers, trust_env=False)
+    with clients.raw(locked.server.url, headers) as http:
+        return http.get("/v1/blocks/")
 
 
 def _operations(locked: Locked) -> Iterator[tuple[str, str]]:
@@ -76,7 +78,7 @@ def test_the_client_gets_in_with_the_password_or_a_key(locked: Locked) -> None:
     for credential in ("wrong", None):
         with pytest.raises(AuthenticationError):
             locked.server.as_key(credential).blocks.list()
-    plain = Letta(base_url=locked.server.url, default_headers={"X-BARE-PASSWORD": f"password {PASSWORD}"})
+    plain = clients.official(locked.server.url, headers={"X-BARE-PASSWORD": f"password {PASSWORD}"})
     assert plain.health().status == "ok"
 
 
@@ -115,9 +117,7 @@ def test_only_an_administrator_administers(locked: Locked) -> None:
         assert "`admin`" in refused.json()["detail"]
         assert admin.get(path).status_code == 200
     with pytest.raises(PermissionDeniedError):
-        Letta(base_url=locked.server.url, api_key=writer.headers["Authorization"][7:]).get(
-            "/v1/admin/orgs/", cast_to=object
-        )
+        locked.server.as_key(writer.headers["Authorization"][7:]).get("/v1/admin/orgs/", cast_to=object)
 
 
 def test_a_revoked_key_is_out_at_once(locked: Locked) -> None:

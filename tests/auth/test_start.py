@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.harness import clients
 from tests.harness.fleet import Fleet
 from tests.harness.postgres import Postgres
 from tests.harness.server import Server
@@ -156,7 +156,8 @@ def _password(server: Server, setup: Setup) -> str:
 
 
 def _status(server: Server, headers: dict[str, str]) -> int:
-    return httpx.get(f"{server.url}/v1/blocks/", headers=headers, trust_env=False).status_code
+    with clients.raw(server.url, headers) as http:
+        return http.get("/v1/blocks/").status_code
 
 
 def test_a_generated_password_stays(fleet: Fleet) -> None:

@@ -28,15 +28,17 @@ class Tenant:
 
 def furnished(org: Org, secret: str, served: set[str]) -> Tenant:
     """One of everything that can be made with the operations served, each holding the secret."""
-    ids = {"organization": org.id, "block_label": LABEL, "project": "p"}
+    ids = {"organization": org.id, "block_label": LABEL, "project": "p", "version": "1"}
     text = f"pineapple {secret}"
     user = org.server.http.post("/v1/admin/users/", json={"name": text, "organization_id": org.id})
     ids["user"] = user.json()["id"]
     for kind, path, body in _wanted(text, secret):
-        if f"POST {path.partition('?')[0]}" in served:
+        if f"POST {path.partition('?')[0].replace('}', '_id}')}" in served:
             made = org.http.post(path.format_map(ids), json=_filled(body, ids))
             assert made.status_code in (200, 201), f"{kind}: {made.text}"
             ids[kind] = made.json()["id"]
+    attached = org.http.patch("/v1/agents/{agent}/archives/attach/{archive}".format_map(ids))
+    assert attached.status_code == 200, attached.text
     _converse(org, ids, text, served)
     return Tenant(org, secret, ids)
 
@@ -75,6 +77,7 @@ def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
         ("key", "/v1/keys/", {"name": text}),
         ("conversation", "/v1/conversations/?agent_id={agent}", {"summary": text}),
         ("archive", "/v1/archives/", {"name": text, "description": text}),
+        ("passage", "/v1/archives/{archive}/passages", {"text": text, "tags": [text], "metadata": {"about": text}}),
         ("source", "/v1/folders/", {"name": f"pineapple-{secret}", "description": text}),
         ("group", "/v1/groups/", {"agent_ids": ["{agent}"], "description": text}),
         (

@@ -35,7 +35,7 @@ class Operation:
     def url(self, ids: Mapping[str, str], query: Mapping[str, str] | None = None) -> str:
         """Its address for these ids; `query` is sent as it is, besides what the operation cannot do without."""
         path = self.path.format_map({name: ids[name] for name in self.in_path})
-        asked = {**{name: ids[name] for name in self.needed_query}, **(query or {})}
+        asked = {**{name: ids.get(name, "x") for name in self.needed_query}, **(query or {})}
         return f"{path}?{'&'.join(f'{name}={value}' for name, value in asked.items())}" if asked else path
 
 

@@ -38,7 +38,7 @@ def _rest(connection: socket.socket) -> bytes:
 
 
 def _answers(server: Server) -> bool:
-    return server.http.get("/v1/agents/", timeout=5).status_code == 200
+    return server.http.get("/v1/agents/").status_code == 200
 
 
 def test_a_body_that_is_announced_too_large(fresh_server: FreshServer) -> None:

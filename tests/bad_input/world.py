@@ -60,6 +60,7 @@ def _agent(server: Server) -> Mapping[str, str]:
     turn = post(f"/v1/agents/{id}/messages", json={"messages": [{"role": "user", "content": "REPLY hi"}]}).json()
     conversation = post("/v1/conversations/", params={"agent_id": id}, json={})
     said = turn["messages"][-1]
+    [stored] = post(f"/v1/agents/{id}/archival-memory", json={"text": "a fact"}).raise_for_status().json()
     return {
         "agent_id": id,
         "block_id": agent.json()["blocks"][0]["id"],
@@ -69,5 +70,8 @@ def _agent(server: Server) -> Mapping[str, str]:
         "message_id": said["id"],
         "step_id": said["step_id"],
         "run_id": said["run_id"],
+        "passage_id": stored["id"],
+        "memory_id": stored["id"],
+        "version": "1",
         "conversation_id": conversation.raise_for_status().json()["id"],
     }

@@ -15,19 +15,21 @@ NOUNS: dict[str, set[str]] = {
     "health": {*NOUN},
     "identities": {*NOUN},
     "repeats": {*NOUN},
-    "blocks": {*NOUN, "identities"},
+    "history": {*NOUN},
+    "blocks": {*NOUN, "identities", "history"},
     "messages": {*NOUN, "identities"},
     "runs": {*NOUN, "feed", "messages"},
     "steps": {*NOUN, "messages", "runs"},
-    "archives": {*NOUN, "embed"},
+    "archives": {*NOUN, "llm", "embed", "history"},
     "files": {*NOUN, "embed", "archives"},
-    "tools": {*NOUN, "sandbox", "messages", "blocks", "archives", "files"},
+    "tools": {*NOUN, "sandbox", "history", "messages", "blocks", "archives", "files"},
     "mcp": {*NOUN, "tools"},
     "agents": {
         *NOUN,
         "llm",
         "prompt",
         "identities",
+        "history",
         "blocks",
         "messages",
         "runs",
@@ -53,12 +55,12 @@ ALLOWED: dict[str, set[str]] = {
     "store": {*FOUNDATION},
     "auth": {*FOUNDATION, "store"},
     "llm": {"errors", "kit", "messages.model"},
-    "embed": {"errors", "kit"},
+    "embed": {"errors", "kit", "llm"},
     "sandbox": {"errors", "kit"},
     "feed": {"errors", "kit"},
     **NOUNS,
     "prompt": {"errors", "kit", "tools.rules", *MODELS},
-    "recall": {"errors", "kit", "store", "auth", "messages", "archives", "files", "embed"},
+    "recall": {*NOUN, "llm", "messages", "archives", "files", "embed", "agents", "conversations"},
     "loop": {*BELOW_LOOP, "prompt", "recall"},
     "turns": {*BELOW_LOOP, "prompt", "recall", "loop"},
     "facades": {*BELOW_LOOP, "recall", "turns"},
@@ -73,7 +75,13 @@ ALLOWED: dict[str, set[str]] = {
 }
 """`messages.model` allows that one file, `messages` the whole folder. A folder may always import from itself."""
 
-FURTHER_TABLES = {"messages/threads.py", "runs/events.py", "runs/leases.py", "runs/processes.py"}
+FURTHER_TABLES = {
+    "archives/passages.py",
+    "messages/threads.py",
+    "runs/events.py",
+    "runs/leases.py",
+    "runs/processes.py",
+}
 """Files besides store.py that hold SQL: the second table of their noun."""
 
 

@@ -7,14 +7,14 @@ import re
 import select
 import signal
 import struct
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from tests.harness.process import plain_environment
+from tests.harness.warm import Forked, Surroundings
 
 SECONDS = 30.0
 
@@ -26,17 +26,11 @@ class Terminal:
     """A command on a pseudo-terminal."""
 
     def __init__(self, *arguments: str, env: Mapping[str, str], columns: int = 100) -> None:
-        self._end, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "holdfast", *arguments],
-            env=plain_environment(**{"TERM": "xterm", **env}),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
-        os.close(theirs)
+        self._end, self._theirs = pty.openpty()
+        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        path = Path(os.ttyname(self._theirs))
+        environment = plain_environment(**{"TERM": "xterm", **env})
+        self._child = Forked(arguments, Surroundings(environment, (path, path, path), in_terminal=True))
         self._bytes = b""
 
     @property
@@ -56,9 +50,9 @@ class Terminal:
         self._bytes = b""
         os.write(self._end, keys.encode())
 
-    def wait_for(self, text: str) -> str:
+    def wait_for(self, text: str, seconds: float = SECONDS) -> str:
         """What was shown since the last line was typed, once it holds the text."""
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         while text not in self.shown:
             if time.monotonic() > end:
                 raise TimeoutError(f"waited for {text!r}, was shown {self.shown!r}")
@@ -66,8 +60,17 @@ class Terminal:
                 self._bytes += self._read()
         return self.shown
 
+    def interrupt_until(self, text: str) -> None:
+        """At a prompt: Python's line editor misses a signal that comes right before it begins to wait for keys."""
+        self.interrupt()
+        try:
+            self.wait_for(text, SECONDS / 5)
+        except TimeoutError:
+            self.interrupt()
+            self.wait_for(text)
+
     def interrupt(self) -> None:
-        self._child.send_signal(signal.SIGINT)
+        os.kill(self._child.pid, signal.SIGINT)
 
     def close(self) -> int:
         """The exit code of a command that has been told to end."""
@@ -81,6 +84,7 @@ class Terminal:
         if self._end >= 0:
             self._child.kill()
             self._child.wait(SECONDS)
+            os.close(self._theirs)
             os.close(self._end)
             self._end = -1
 

@@ -54,15 +54,17 @@ def test_what_was_backed_up_is_there_again(pair: tuple[Server, Server], tmp_path
 
 def test_a_backup_under_load_sees_one_moment(fresh_server: FreshServer, tmp_path: Path) -> None:
     server = fresh_server()
-    stop = Event()
+    begun, stop = Event(), Event()
 
     def create() -> None:
         with server.http_as(None) as http:
             while not stop.is_set():
                 assert http.post("/v1/agents/", json={"name": "busy"}).status_code == 200
+                begun.set()
 
     with ThreadPoolExecutor(2) as pool:
         busy = [pool.submit(create) for _ in range(2)]
+        assert begun.wait(30)
         output(beside(server, "backup", str(tmp_path / "b.zip")))
         stop.set()
         for each in busy:

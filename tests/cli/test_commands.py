@@ -6,20 +6,21 @@ from pathlib import Path
 import pytest
 
 from holdfast import __version__
-from tests.cli.command import alone, output, run
+from tests.cli.command import alone, output, run, run_cold
 from tests.fakes.ollama_server import OllamaServer, described
+from tests.fakes.scripted_http import ScriptedHttp
 
 COMMANDS = ["serve", "chat", "agents", "keys", "orgs", "backup", "restore", "config", "doctor", "migrate", "version"]
 
 
 def test_help_lists_every_command(tmp_path: Path) -> None:
-    text = output(run("--help", env=alone(tmp_path)))
+    text = output(run_cold("--help", env=alone(tmp_path)))
     assert [name for name in COMMANDS if f" {name} " not in text] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str, tmp_path: Path) -> None:
-    assert "Usage: holdfast" in output(run(name, "--help", env=alone(tmp_path)))
+    assert "Usage: holdfast" in output(run_cold(name, "--help", env=alone(tmp_path)))
 
 
 def test_a_mistyped_command_is_corrected(tmp_path: Path) -> None:
@@ -60,13 +61,10 @@ def test_doctor_is_content_with_an_empty_machine(tmp_path: Path) -> None:
 
 
 def test_doctor_names_each_problem_with_its_fix(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
+    with ScriptedHttp() as taken:
         env = alone(
             tmp_path,
-            HOLDFAST_PORT=port,
+            HOLDFAST_PORT=taken.url.rpartition(":")[2],
             LETTA_PG_URI="postgresql://nobody@127.0.0.1:1/nothing",
             OLLAMA_BASE_URL="http://127.0.0.1:1",
             HOLDFAST_REDIS_URL="redis://:secret@127.0.0.1:1",

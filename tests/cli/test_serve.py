@@ -3,14 +3,25 @@
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import beside, output, run
-from tests.harness.fleet import FreshServer
+from tests.harness.fleet import Fleet, FreshServer
+from tests.harness.postgres import Postgres
+from tests.harness.process import Process
 from tests.harness.server import Server
 from tests.harness.waiting import accepts, until
+
+
+@pytest.fixture
+def fleet(postgres: Postgres, tmp_path: Path) -> Iterator[Fleet]:
+    """Servers that are started as a user starts them."""
+    fleet = Fleet(tmp_path / "servers", postgres, Process)
+    yield fleet
+    fleet.stop()
 
 
 def test_the_banner_says_what_runs_here(fresh_server: FreshServer) -> None:

@@ -16,6 +16,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "pg_pool_size": ("20", 20),
     "redis_url": ("rediss://u:p@h:6380/1", "rediss://u:p@h:6380/1"),
     "redis_host": ("letta-redis", "letta-redis"),
+    "recall_memory_mb": ("64", 64),
     "redis_port": ("6380", 6380),
     "secure": ("true", True),
     "password": ("open sesame", "open sesame"),

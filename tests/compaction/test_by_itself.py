@@ -191,7 +191,7 @@ def test_what_the_turn_is_about_stays_in_view(org: Org, models: OpenAIServer) ->
         tools=["conversation_search"],
         compaction_settings={"mode": "all"},
     )
-    search = ("conversation_search", {"query": "owls"})
+    search = ("conversation_search", {"query": "owls", "limit": 1})
     models.queue(Reply(calls=(search,), usage=full()), Reply("The summary."), Reply("Found."))
     assert say(org, f"agents/{owner}", "look for owls")["messages"][-1]["content"] == "Found."
     body = asked_to_answer(models)[-1]

@@ -45,6 +45,8 @@ class OpenAIServer:
         """The keys that are accepted; None: all of them."""
         self.pages: dict[str, Any] = {}
         """What stands at further paths."""
+        self.always: Reply | None = None
+        """What every chat request gets, whatever is queued."""
         self.asked = threading.Event()
         """Set when a request has arrived."""
         self.dropped = threading.Event()
@@ -72,6 +74,7 @@ class OpenAIServer:
     def reset(self) -> None:
         self.requests.clear()
         self._replies.clear()
+        self.always = None
         self.asked.clear()
         self.dropped.clear()
 
@@ -130,14 +133,18 @@ class OpenAIServer:
         if request.method == "GET" and path in self.pages:
             return await _send(writer, 200, self.pages[path])
         if path.endswith("/chat/completions"):
-            reply = self._replies.popleft() if self._replies else from_directives(request.body)
-            return await self._chat(reply, request, reader, writer)
+            return await self._chat(self._next(request), request, reader, writer)
         if path.endswith("/models"):
             body: Json = {"object": "list", "data": self.models}
             return await _send(writer, self.models_status, body if self.models_status == 200 else _error("no list"))
         if path.endswith("/embeddings"):
             return await _send(writer, 200, _embeddings(request.body))
         return await _send(writer, 404, _error(f"no such path {path}"))
+
+    def _next(self, request: Recorded) -> Reply:
+        if self.always is not None:
+            return self.always
+        return self._replies.popleft() if self._replies else from_directives(request.body)
 
     async def _chat(
         self, reply: Reply, request: Recorded, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -156,7 +163,7 @@ class OpenAIServer:
             if number == reply.cut_after:
                 await writer.drain()
                 return False
-            if number and reply.chunk_delay and await self._left(reader, reply.chunk_delay):
+            if number > 1 and reply.chunk_delay and await self._left(reader, reply.chunk_delay):
                 return False
             data = f"data: {event}\n\n".encode()
             writer.write(b"%x\r\n%s\r\n" % (len(data), data))

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from tests.harness.postgres import Postgres
+from tests.harness.process import Process
 from tests.harness.server import Server
+from tests.harness.warm import WarmProcess
 
 Engine = Literal["sqlite", "postgres"]
 
@@ -25,8 +27,9 @@ def engines() -> list[Engine]:
 class Fleet:
     """Makes servers on either engine, each with a directory and a database of its own, and stops them all."""
 
-    def __init__(self, home: Path, postgres: Postgres) -> None:
+    def __init__(self, home: Path, postgres: Postgres, process: type[Process] = WarmProcess) -> None:
         self._home = home
+        self._process = process
         self._postgres = postgres
         self._numbers = itertools.count(1)
         self._databases: list[str] = []
@@ -39,7 +42,7 @@ class Fleet:
         home = self._home / f"server{next(self._numbers)}"
         home.mkdir(parents=True)
         where = {"LETTA_PG_URI": database or self.new_database()} if engine == "postgres" else {}
-        server = Server(home, {**PATIENCE, **where, **env}, options)
+        server = Server(home, {**PATIENCE, **where, **env}, options, self._process)
         self.servers.append(server)
         return server
 

@@ -6,6 +6,17 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
+
+
+class Child(Protocol):
+    """What a Process needs of a child process."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def kill(self) -> None: ...
 
 
 @dataclass
@@ -17,11 +28,14 @@ class Process:
     env: Mapping[str, str]
     user: str | None = None
     cwd: Path | None = None
-    _child: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+    _child: Child | None = field(default=None, init=False)
 
     def start(self) -> None:
+        self._child = self._spawn()
+
+    def _spawn(self) -> Child:
         with self.log.open("ab") as out:
-            self._child = subprocess.Popen(
+            return subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -1,6 +1,5 @@
 """The real server in a process of its own, as a user runs it."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -8,24 +7,27 @@ from pathlib import Path
 import httpx
 from letta_client import Letta
 
+from tests.harness import clients
 from tests.harness.process import Process, plain_environment
 from tests.harness.waiting import free_port, until
+from tests.harness.warm import HOLDFAST, WarmProcess
 
-COMMAND = (sys.executable, "-m", "holdfast", "serve")
 START_SECONDS = 30.0
 
 
 class Server:
     """One server with its own data directory. Stopping and starting keep port, data and log."""
 
-    def __init__(self, home: Path, env: Mapping[str, str], options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, home: Path, env: Mapping[str, str], options: Sequence[str] = (), process: type[Process] = WarmProcess
+    ) -> None:
         self.home = home
         self.data = home / "data"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.env = plain_environment(HOME=str(home), HOLDFAST_DATA=str(self.data), **env)
-        self.process = Process(
-            [*COMMAND, "--host", "127.0.0.1", "--port", str(self.port), *options],
+        self.process = process(
+            [*HOLDFAST, "serve", "--host", "127.0.0.1", "--port", str(self.port), *options],
             log=home / "server.log",
             env=self.env,
             cwd=home,
@@ -66,20 +68,17 @@ class Server:
 
     @cached_property
     def http(self) -> httpx.Client:
-        """Raw HTTP; answers that are errors are answers."""
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        return clients.raw(self.url)
 
     @cached_property
     def client(self) -> Letta:
-        """The official client, without the repeats that would hide a failing request."""
         return self.as_key(None)
 
     def as_key(self, key: str | None) -> Letta:
-        return Letta(base_url=self.url, api_key=key, max_retries=0, timeout=30)
+        return clients.official(self.url, key)
 
     def http_as(self, key: str | None) -> httpx.Client:
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, headers=headers)
+        return clients.raw(self.url, {} if key is None else {"Authorization": f"Bearer {key}"})
 
     def _healthy(self) -> bool:
         if not self.process.running:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.fakes.openai_server import OpenAIServer
+from tests.harness import clients
 from tests.harness.tenants import Org
 
 KEY = "sk-own-1234567890"
@@ -33,7 +34,7 @@ def own(own_session: OpenAIServer) -> OpenAIServer:
 def administrator(org: Org) -> httpx.Client:
     """An administrator who acts in the organization."""
     user = org.server.http.post("/v1/admin/users/", json={"name": "boss", "organization_id": org.id}).json()
-    return httpx.Client(base_url=org.server.url, timeout=30, trust_env=False, headers={"user_id": user["id"]})
+    return clients.raw(org.server.url, {"user_id": user["id"]})
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from tests.harness import clients
 from tests.harness.models import MODEL
 from tests.harness.server import Server
 
@@ -39,7 +40,7 @@ class Client:
 
     def __init__(self, storm: Storm, number: int) -> None:
         self.storm = storm
-        self.http = httpx.Client(base_url=storm.server.url, timeout=60, trust_env=False)
+        self.http = clients.raw(storm.server.url, timeout=60)
         self.number = number
         self.agent = storm.agents[number % len(storm.agents)]
         self.label = f"notes-{number}"

@@ -108,7 +108,7 @@ def test_a_turn_that_was_killed(fresh_server: FreshServer, models: OpenAIServer,
         assert isinstance(lost.exception(10), httpx.TransportError)
     models.reset()
     server.start()
-    again = _say(httpx.Client(base_url=server.url, timeout=40, trust_env=False), agent, "REPLY still here")
+    again = _say(server.http, agent, "REPLY still here")
     assert again.status_code == 200, again.text
     assert "still here" in again.text
     _check_transcript(models.chats[-1].body["messages"])
@@ -129,7 +129,7 @@ def test_a_turn_that_waits_is_killed(fresh_server: FreshServer, models: OpenAISe
         assert all(isinstance(each.exception(10), httpx.TransportError) for each in lost)
     models.reset()
     server.start()
-    again = _say(httpx.Client(base_url=server.url, timeout=40, trust_env=False), agent, "REPLY still here")
+    again = _say(server.http, agent, "REPLY still here")
     assert "still here" in again.text
     assert not _active(server)
 

@@ -39,7 +39,8 @@ class Scene:
 
     def kill_at(self, point: int) -> bool:
         """Have the turn with a server that dies at that wait; False when it had no such wait."""
-        self.server.env["KILL_AT"] = str(point)
+        deadly = {"PYTHONPATH": str(HOOK), "KILL_AT": str(point)}
+        self.server.process.env = {**self.server.env, **deadly}
         self.server.restart()
         try:
             self._send()
@@ -47,7 +48,7 @@ class Scene:
         except httpx.TransportError:
             self.server.process.wait()
         died = not self.server.process.running
-        self.server.env["KILL_AT"] = "0"
+        self.server.process.env = self.server.env
         self.server.restart()
         return died
 
@@ -100,7 +101,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=[False, True], ids=["foreground", "background"])
 def scene(request: pytest.FixtureRequest, kind: str, fresh_server: FreshServer, models: OpenAIServer) -> Scene:
-    server = fresh_server({"PYTHONPATH": str(HOOK), "KILL_AT": "0"})
+    server = fresh_server()
     return scene_on(new_org(server), server, kind, background=cast(bool, request.param))
 
 

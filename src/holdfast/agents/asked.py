@@ -1,12 +1,11 @@
-"""What the routes around agents ask for: the models, and which relations the client wants to see."""
+"""What the routes around agents ask for: which relations the client wants to see."""
 
 from typing import Annotated, Literal
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query
 
 from holdfast.agents.load import ALL
 from holdfast.auth.caller import Modern
-from holdfast.llm.models import Models
 
 Include = Literal[
     "agent.blocks",
@@ -23,11 +22,6 @@ OLD_NAMES = {"memory": "blocks", "tool_exec_environment_variables": "secrets", "
 """What `include_relationships`, the generation before, calls some relations."""
 
 
-async def _models(request: Request) -> Models:
-    """The server's models and those of the organization's own providers."""
-    return await request.app.state.organizations.of(request.state.who)
-
-
 async def _relations(
     modern: Modern,
     include: Annotated[list[Include] | None, Query(description="Relations to load.")] = None,
@@ -39,5 +33,4 @@ async def _relations(
     return frozenset(asked) if modern or asked else ALL
 
 
-Llms = Annotated[Models, Depends(_models)]
 Relations = Annotated[frozenset[str], Depends(_relations)]

@@ -5,6 +5,7 @@ from typing import Any
 
 from holdfast.agents.model import Agent, Choices, CreateAgent
 from holdfast.errors import BadRequest
+from holdfast.llm import chosen
 from holdfast.llm.model import ModelCard
 from holdfast.llm.models import Models
 from holdfast.llm.settings import CompactionSettings, LLMConfig
@@ -74,7 +75,7 @@ def columns(models: Models, choices: Choices, before: Agent | None = None) -> di
         values["model_settings"] = _agreeing(settings, llm)
     if choices.response_format is not None:
         values["response_format"] = choices.response_format.model_dump()
-    values |= _embedding(models, choices)
+    values |= chosen.embedding(models, choices.embedding, choices.embedding_config)
     if choices.compaction_settings is not None:
         card = models.card(values.get("model", before.model if before else None))
         values["compaction_settings"] = compaction(choices.compaction_settings, card, before)
@@ -149,20 +150,6 @@ def _check_reasoning(llm: Mapping[str, Any]) -> None:
     most, thinking = llm.get("max_tokens"), llm.get("max_reasoning_tokens")
     if most is not None and thinking is not None and thinking >= most:
         raise BadRequest(f"max_reasoning_tokens ({thinking}) must be below max_tokens ({most}).")
-
-
-def _embedding(models: Models, choices: Choices) -> dict[str, Any]:
-    config = choices.embedding_config
-    named = choices.embedding or (config and (config.handle or config.embedding_model))
-    if not named:
-        return {}
-    values: dict[str, Any] = {"embedding": models.embedding_card(named).handle}
-    if config is not None:
-        sent = config.model_dump(exclude_none=True, exclude_unset=True)
-        values["embedding_config"] = {
-            name: sent[name] for name in ("embedding_chunk_size", "batch_size") if name in sent
-        }
-    return values
 
 
 def compaction(sent: CompactionSettings, card: ModelCard, before: Agent | None = None) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from holdfast.agents.model import Agent
+from holdfast.archives import store as archives
+from holdfast.archives.model import Archive
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.blocks.model import Block
@@ -18,7 +20,13 @@ READS_NUMBERED_LINES = ("anthropic/", "bedrock/")
 """Models that edit text better when the lines of a block are numbered (CONTRACT §6.1)."""
 
 
-def inputs_of(agent: Agent, held: Sequence[Block], conversation: str = "default") -> Inputs:
+TAGS = 100
+"""How many tags of the archive a prompt names at most."""
+
+
+def inputs_of(
+    agent: Agent, held: Sequence[Block], conversation: str = "default", archive: Archive | None = None
+) -> Inputs:
     return Inputs(
         agent_id=agent.id,
         agent_type=agent.agent_type,
@@ -27,6 +35,7 @@ def inputs_of(agent: Agent, held: Sequence[Block], conversation: str = "default"
         rules=agent.tool_rules,
         conversation=conversation,
         timezone=agent.timezone,
+        archive=f"{archive.id}:{archive.revision}" if archive and archive.revision else "",
         line_numbers=(agent.model or "").startswith(READS_NUMBERED_LINES),
     )
 
@@ -40,22 +49,37 @@ def blocks_of(tx: Tx, who: Who, agent: Agent, thread: Thread) -> list[Block]:
     return [own.get(block.label, block) for block in held]
 
 
-def counts_of(tx: Tx, who: Who, thread: Thread) -> Counts:
-    """How much of a thread is out of view."""
+def counts_of(tx: Tx, who: Who, thread: Thread, archive: Archive | None) -> Counts:
+    """How much is out of view: of the thread, and in the archive."""
+    return Counts(
+        now(),
+        recall=_beyond(tx, who, thread),
+        archival=archive.passage_count if archive else 0,
+        archival_tags=archives.tags(tx, who, archive.id, TAGS) if archive and archive.passage_count else (),
+    )
+
+
+def _beyond(tx: Tx, who: Who, thread: Thread) -> int:
     if thread.window_start == 0:
-        return Counts(now())
+        return 0
     hidden = messages.c.sequence < thread.window_start
-    beyond = messages.count(tx, who, messages.in_thread(thread), hidden, messages.c.id != thread.prompt_id)
-    return Counts(now(), recall=beyond)
+    return messages.count(tx, who, messages.in_thread(thread), hidden, messages.c.id != thread.prompt_id)
+
+
+def _gathered(tx: Tx, who: Who, agent: Agent, thread: Thread) -> tuple[Inputs, Archive | None]:
+    """What a thread's prompt is made from now."""
+    archive = archives.of_agent(tx, who, agent.id)
+    held = blocks_of(tx, who, agent, thread)
+    return inputs_of(agent, held, "default" if thread.is_own else thread.id, archive), archive
 
 
 def recompile(tx: Tx, who: Who, agent: Agent, thread: Thread, *, always: bool = False) -> Sections | None:
     """Compile a thread's prompt anew if what it is made from has changed (or always); None when it has not."""
-    inputs = inputs_of(agent, blocks_of(tx, who, agent, thread), "default" if thread.is_own else thread.id)
+    inputs, archive = _gathered(tx, who, agent, thread)
     digest = inputs.digest
     if digest == thread.prompt_digest and not always:
         return None
-    sections = compile_prompt(inputs, counts_of(tx, who, thread))
+    sections = compile_prompt(inputs, counts_of(tx, who, thread, archive))
     messages.rewrite_text(tx, who, thread.prompt_id, [TextPart(text=sections.text)])
     written = threads.rows.update(tx, who, thread.id, {"prompt_digest": digest})
     thread.prompt_digest, thread.updated_at = digest, written.updated_at
@@ -64,14 +88,16 @@ def recompile(tx: Tx, who: Who, agent: Agent, thread: Thread, *, always: bool = 
 
 def stale(tx: Tx, who: Who, agent: Agent, thread: Thread) -> str | None:
     """The text that a thread's stored prompt would be replaced by before the next turn; None when it would stay."""
-    inputs = inputs_of(agent, blocks_of(tx, who, agent, thread), "default" if thread.is_own else thread.id)
-    return None if inputs.digest == thread.prompt_digest else compile_prompt(inputs, counts_of(tx, who, thread)).text
+    inputs, archive = _gathered(tx, who, agent, thread)
+    if inputs.digest == thread.prompt_digest:
+        return None
+    return compile_prompt(inputs, counts_of(tx, who, thread, archive)).text
 
 
 def preview(tx: Tx, who: Who, agent: Agent, thread: Thread) -> Sections:
     """The prompt as it would be compiled now; nothing is written."""
-    inputs = inputs_of(agent, blocks_of(tx, who, agent, thread), "default" if thread.is_own else thread.id)
-    return compile_prompt(inputs, counts_of(tx, who, thread))
+    inputs, archive = _gathered(tx, who, agent, thread)
+    return compile_prompt(inputs, counts_of(tx, who, thread, archive))
 
 
 def first_prompt(agent: Agent, held: Sequence[Block], thread_id: str, message_id: str) -> tuple[Message, str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Response
 
 from holdfast.agents import load, store, wire
-from holdfast.agents.asked import Llms, Relations
+from holdfast.agents.asked import Relations
 from holdfast.agents.load import Loaded
 from holdfast.agents.state import AgentState
 from holdfast.auth.caller import Caller, Db
@@ -18,6 +18,7 @@ from holdfast.kit.ids import AgentId, IdentityId
 from holdfast.kit.page import WHOLE, Page, page_of
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
+from holdfast.llm.asked import Llms
 from holdfast.store.table import Tx
 
 router = Router("identities")

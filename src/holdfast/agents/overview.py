@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 
 from holdfast.agents import store, wire
 from holdfast.agents.compile import preview
+from holdfast.archives import store as archives
 from holdfast.auth.model import Who
 from holdfast.errors import NotFound
 from holdfast.llm.models import Models
@@ -60,6 +61,7 @@ def overview(tx: Tx, who: Who, agent_id: str, conversation_id: str | None, model
     agent = store.get(tx, who, agent_id)
     thread = _thread(tx, who, agent_id, conversation_id)
     sections = preview(tx, who, agent, thread)
+    archive = archives.of_agent(tx, who, agent_id)
     window = messages.window(tx, who, thread)
     summary = next((m.text for m in window if m.id == thread.summary_id), None)
     shown = [m for m in window if m.id not in (thread.prompt_id, thread.summary_id)]
@@ -75,7 +77,7 @@ def overview(tx: Tx, who: Who, agent_id: str, conversation_id: str | None, model
         ),
         "context_window_size_current": 0,
         "num_messages": len(window),
-        "num_archival_memory": 0,
+        "num_archival_memory": archive.passage_count if archive else 0,
         "num_recall_memory": everything,
         "num_tokens_external_memory_summary": estimate(metadata),
         "external_memory_summary": metadata,

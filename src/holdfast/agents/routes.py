@@ -6,7 +6,7 @@ from fastapi import Body, Depends, Query, Response
 
 from holdfast.agents import create as making
 from holdfast.agents import load, store, update, wire
-from holdfast.agents.asked import Llms, Relations
+from holdfast.agents.asked import Relations
 from holdfast.agents.compile import preview, recompile
 from holdfast.agents.model import CreateAgent, UpdateAgent
 from holdfast.agents.overview import ContextWindowOverview, overview
@@ -17,6 +17,7 @@ from holdfast.kit.ids import AgentId
 from holdfast.kit.page import WHOLE, Page, page_of
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
+from holdfast.llm.asked import Llms
 from holdfast.messages import threads
 from holdfast.runs.model import StopReason
 from holdfast.store.table import Tx

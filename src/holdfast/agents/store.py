@@ -7,6 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from holdfast.agents.model import Agent, AgentSecret
+from holdfast.archives import passages
+from holdfast.archives import store as archives
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.errors import BadRequest
@@ -120,7 +122,7 @@ def count(tx: Tx, who: Who, wanted: Filter) -> int:
 
 
 def delete(tx: Tx, who: Who, id: str) -> None:
-    """Remove an agent with its threads, messages, runs and secrets; shared blocks, tools and archives stay."""
+    """Remove an agent with its threads, messages, runs, secrets and own archive; what others can hold stays."""
     rows.delete(tx, who, id)
     isolated = [block_id for thread in threads.of_agent(tx, who, id) for block_id in thread.isolated_block_ids]
     for block_id in blocks.rows.many(tx, who, isolated):
@@ -129,6 +131,8 @@ def delete(tx: Tx, who: Who, id: str) -> None:
         part.delete_of_agent(tx, who, id)
     for part in (blocks, tools, identities):
         part.unlink_agent(tx, who, id)
+    if (own := archives.unlink_agent(tx, who, id)) is not None:
+        passages.delete_archive(tx, who, own)
     set_secrets(tx, who, id, {})
 
 

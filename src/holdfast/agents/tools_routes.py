@@ -6,7 +6,6 @@ from fastapi import Body, Depends, Path, Query, Response
 from pydantic import ConfigDict
 
 from holdfast.agents import load, store, wire
-from holdfast.agents.asked import Llms
 from holdfast.agents.load import Loaded
 from holdfast.agents.model import Agent
 from holdfast.agents.state import AgentState
@@ -18,6 +17,7 @@ from holdfast.kit.ids import AgentId, ToolId
 from holdfast.kit.page import WHOLE, Page, page_of
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
+from holdfast.llm.asked import Llms
 from holdfast.llm.models import Models
 from holdfast.store.table import Tx
 from holdfast.tools import store as tools

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from holdfast.kit.entity import Entity, Hidden, Shape
+from holdfast.history.model import Replaced, Tracked
+from holdfast.kit.entity import Hidden, Shape
 
 DEFAULT_LIMIT = 100_000
 LARGEST = 2**31 - 1
@@ -77,24 +78,21 @@ class BlockFilter(Shape):
     connected_to_agents_count_eq: list[Count] = []
 
 
-class Block(NewBlock, Entity):
+class Block(NewBlock, Tracked):
     """The domain object, the JSON on the wire and the row."""
 
     created_at: Annotated[datetime, Hidden]  # pyright: ignore[reportGeneralTypeIssues] -- V1 does not show it
     updated_at: Annotated[datetime, Hidden]  # pyright: ignore[reportGeneralTypeIssues] -- V1 does not show it
-    version: Annotated[int, Hidden] = 1
 
 
-class BlockVersion(Entity):
-    """A state that a block had until someone replaced it, and who did."""
+class BlockVersion(Replaced):
+    """A state that a block had until someone replaced it."""
 
     block_id: str
-    version: int
-    label: str | None
     value: str
+    label: str | None
     description: str | None
     limit: int
-    run_id: str | None = None
-    step_id: str | None = None
-    tool_call_id: str | None = None
-    key_id: str | None = None
+    read_only: bool
+    metadata: dict[str, Any] | None
+    tags: list[str]

@@ -1,7 +1,7 @@
 """The tables of blocks, their versions and their links to agents."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,20 +9,29 @@ import sqlalchemy as sa
 from holdfast.auth.model import Who
 from holdfast.blocks.model import DESCRIPTIONS, Block, BlockFilter, BlockVersion, NewBlock
 from holdfast.errors import BadRequest, Conflict, NotFound
+from holdfast.history.model import NOTHING, Cause
+from holdfast.history.store import Versioned, origin
 from holdfast.identities import store as identities
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
 from holdfast.store.prepared import Prepared
-from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, metadata
+from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, metadata, only_where
 
-rows = Rows("blocks", Block, sa.Index("blocks_by_label", "organization_id", "label", "id"))
+rows = Rows(
+    "blocks",
+    Block,
+    sa.Index("blocks_by_label", "organization_id", "label", "id"),
+    sa.Index("blocks_by_run", "organization_id", "origin_run_id", **only_where("origin_run_id IS NOT NULL")),
+)
 versions = Rows(
     "block_versions",
     BlockVersion,
     sa.Index("block_versions_by_block", "organization_id", "block_id", "version", unique=True),
+    sa.Index("block_versions_by_run", "organization_id", "run_id", **only_where("run_id IS NOT NULL")),
     noun="block version",
 )
+history = Versioned(rows, versions, ("value", "label", "description", "limit", "read_only", "metadata", "tags"))
 agents_blocks = sa.Table(
     "agents_blocks",
     metadata,
@@ -44,22 +53,14 @@ _OF_AGENTS = _HELD.where(link.agent_id.in_(sa.bindparam("agents", expanding=True
 _OF_AGENT = Prepared(_HELD.where(link.agent_id == sa.bindparam("agent")))
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What led to an edit, for its version: nothing of this for an edit through the API."""
-
-    run_id: str | None = None
-    step_id: str | None = None
-    tool_call_id: str | None = None
-
-
-def made(who: Who, new: NewBlock) -> Block:
+def made(who: Who, new: NewBlock, cause: Cause = NOTHING) -> Block:
     """A block that is not stored yet."""
     values = {name: getattr(new, name) for name in NewBlock.model_fields}
     values["description"] = new.description or DESCRIPTIONS.get(new.label or "")
     moment = now()
     return Block(
         **values,
+        **origin(who, cause),
         id=new_id("block"),
         organization_id=who.organization_id,
         created_by_id=who.user_id,
@@ -69,8 +70,8 @@ def made(who: Who, new: NewBlock) -> Block:
     )
 
 
-def create(tx: Tx, who: Who, new: NewBlock) -> Block:
-    return rows.insert(tx, made(who, new))
+def create(tx: Tx, who: Who, new: NewBlock, cause: Cause = NOTHING) -> Block:
+    return rows.insert(tx, made(who, new, cause))
 
 
 def get(tx: Tx, who: Who, id: str) -> Block:
@@ -85,58 +86,38 @@ def count(tx: Tx, who: Who, wanted: BlockFilter) -> int:
     return rows.count(tx, who, *_where(tx, who, wanted))
 
 
-def change(tx: Tx, who: Who, id: str, values: Mapping[str, Any], cause: Cause | None = None) -> Block:
+def change(tx: Tx, who: Who, id: str, values: Mapping[str, Any], cause: Cause = NOTHING) -> Block:
     """Set fields; the state before is kept as a version."""
     if not values:
         return rows.get(tx, who, id)
-    version, label = _keep_version(tx, who, id, cause or Cause())
-    if values.get("label", label) != label:
+    if "label" in values and values["label"] != rows.get(tx, who, id).label:
         _refuse_taken_label(tx, who, id, values["label"])
-    return rows.update(tx, who, id, {**values, "version": version + 1})
+    return history.change(tx, who, id, values, cause)
 
 
-def _keep_version(tx: Tx, who: Who, id: str, cause: Cause) -> tuple[int, str | None]:
-    """Copy the block's state into its history and hold its row until the transaction ends; its version and label."""
-    moment = now()
-    own = {
-        "id": new_id("block_version"),
-        "created_at": moment,
-        "updated_at": moment,
-        "created_by_id": who.user_id,
-        "last_updated_by_id": who.user_id,
-        "run_id": cause.run_id,
-        "step_id": cause.step_id,
-        "tool_call_id": cause.tool_call_id,
-        "key_id": who.key_id,
-    }
-    kept = tx.execute(
-        _KEEP, {f"own_{name}": value for name, value in own.items()} | {"org": who.organization_id, "key": id}
-    )
-    row = kept.one_or_none()
-    if row is None:
-        raise rows.missing(id)
-    return row.version, row.label
+def restore(tx: Tx, who: Who, id: str, version: int, reason: str | None) -> Block:
+    """Put back a version's state; it becomes the newest version."""
+    return put_back(tx, who, history.held(tx, who, id), version, Cause(reason=reason, action="restore"))
 
 
-def _copying() -> sa.Insert:
-    copied = {"organization_id": rows.c.organization_id, "block_id": rows.c.id}
-    copied |= {name: rows.c[name] for name in ("version", "label", "value", "description", "limit")}
-    columns = [copied.get(c.name, sa.bindparam(f"own_{c.name}", type_=c.type)) for c in versions.table.columns]
-    before = sa.select(*columns).where(rows.c.organization_id == sa.bindparam("org"), rows.c.id == sa.bindparam("key"))
-    into = versions.table.insert().from_select(list(versions.c.keys()), before.with_for_update())
-    return into.returning(versions.c.version, versions.c.label)
+def undo(tx: Tx, who: Who, id: str, reason: str | None) -> Block:
+    """Put back the state before the last change; undoing again goes further back."""
+    block = history.held(tx, who, id)
+    return put_back(tx, who, block, history.before_last(tx, who, block), Cause(reason=reason, action="undo"))
 
 
-_KEEP = _copying()
+def put_back(tx: Tx, who: Who, block: Block, version: int, cause: Cause) -> Block:
+    label = history.state_at(tx, who, block, version)["label"]
+    if label != block.label:
+        _refuse_taken_label(tx, who, block.id, label)
+    return history.put_back(tx, who, block, version, cause)
 
 
 def delete(tx: Tx, who: Who, id: str) -> None:
     """Remove a block everywhere; forgetting is complete, so its versions go too."""
     rows.delete(tx, who, id)
     tx.execute(agents_blocks.delete().where(link.organization_id == who.organization_id, link.block_id == id))
-    tx.execute(
-        versions.table.delete().where(versions.c.organization_id == who.organization_id, versions.c.block_id == id)
-    )
+    history.delete(tx, who, versions.c.block_id == id)
     identities.unlink_block(tx, who, id)
 
 
@@ -220,10 +201,16 @@ def link_to(tx: Tx, who: Who, agent_id: str, blocks: Sequence[Block], first: int
         tx.execute(agents_blocks.insert(), links)
 
 
-def detach(tx: Tx, who: Who, agent_id: str, block_id: str) -> None:
+def detach(tx: Tx, who: Who, agent_id: str, block_id: str, cause: Cause | None = None) -> None:
+    """Take a block from an agent; with a cause, the block's history says so."""
     gone = tx.execute(agents_blocks.delete().where(*_link(who, agent_id), link.block_id == block_id))
     if gone.rowcount == 0:
         raise NotFound(f"Agent {agent_id} does not hold block {block_id}.")
+    if cause is not None:
+        block = history.held(tx, who, block_id)
+        same = history.effective(tx, who, block, block.version)
+        detached = dataclasses.replace(cause, action="detach", back_to=same, agent_id=agent_id)
+        history.change(tx, who, block_id, {}, detached)
 
 
 def replace(tx: Tx, who: Who, agent_id: str, block_ids: Sequence[str]) -> None:

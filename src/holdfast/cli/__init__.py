@@ -12,6 +12,7 @@ COMMANDS = {
     "serve": "Start the server.",
     "chat": "Talk to an agent.",
     "agents": "List, show, create and delete agents.",
+    "memory": "See and undo what changed in an agent's memory.",
     "providers": "List, add, check and remove model providers.",
     "keys": "Create, list and revoke API keys.",
     "orgs": "Create, list and delete organizations.",

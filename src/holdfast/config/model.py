@@ -102,6 +102,13 @@ class Settings:
         metadata=env(TEXT, "LETTA_REDIS_HOST", about="The host of a Redis without password, instead of its URL."),
     )
     redis_port: int = field(default=6379, metadata=env(PORT, "LETTA_REDIS_PORT", about="Its port."))
+    recall_memory_mb: int = field(
+        default=512,
+        metadata=env(
+            whole(16, 1_000_000),
+            about="How much memory search may use for what it has looked through last, in MB; more is read again.",
+        ),
+    )
     secure: bool | None = field(
         default=None,
         metadata=env(

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import Body, Path, Query, Response
 
-from holdfast.agents.asked import Llms
 from holdfast.auth.caller import Caller, Db
 from holdfast.conversations import fork, store
 from holdfast.conversations.model import ConversationChanges, ConversationFilter, NewConversation
@@ -14,6 +13,7 @@ from holdfast.kit.ids import UUID4
 from holdfast.kit.page import Page, page_of
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
+from holdfast.llm.asked import Llms
 from holdfast.messages.filter import MessageFilter
 from holdfast.messages.shapes import LettaMessage
 from holdfast.messages.wire import expand_all

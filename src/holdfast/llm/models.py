@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from holdfast.errors import BadRequest, ModelError, NotFound
 from holdfast.llm import catalog, listing
 from holdfast.llm.catalog import DEMO, Configured
+from holdfast.llm.client import ModelClient
+from holdfast.llm.failures import Target
 from holdfast.llm.lists import Lists
 from holdfast.llm.model import Category, Listed, ModelCard, Provider
 from holdfast.llm.reach import Reach
@@ -141,6 +143,12 @@ class Models:
             raise NotFound(f"There is no embedding model {wanted!r}; the bundled one is {BUNDLED.handle}.")
         place, row = self._place(provider)
         return self._embedder(place, row, name, self._listed(place, name))
+
+    def embedding_place(self, card: EmbeddingCard) -> tuple[Configured, Row, Target, ModelClient]:
+        """Where an embedding model is served, and how it is reached."""
+        place, row = self._place(card.provider)
+        reach = self._lists.reach
+        return place, row, reach.target(place, row), reach.client
 
     def stored_embedding_card(self, handle: str) -> EmbeddingCard:
         """The card of an embedding handle that was accepted once, even if its provider is gone since."""

@@ -1,14 +1,15 @@
 """Running the calls of a step. Built-in tools write inside the step's own transaction, so a step is all or nothing."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.loop import prefill, rules
 from holdfast.loop.rules import Allowed
 from holdfast.loop.state import Turn
 from holdfast.messages.model import ToolCallPart, ToolReturnPart
-from holdfast.tools.builtin.context import ToolContext
-from holdfast.tools.builtin.run import run
+from holdfast.tools.builtin import run
+from holdfast.tools.builtin.context import LookContext, ToolContext
 from holdfast.tools.model import RETURN_CHAR_LIMIT, Tool
 from holdfast.tools.rules import ToolRule
 
@@ -25,6 +26,8 @@ class Planned:
     broke_rule: bool = False
     is_impossible: bool = False
     """A rule demands what the tool cannot do: the turn cannot go on."""
+    returned: ToolReturnPart | None = None
+    """What it has come to already, if its tool only looks."""
 
 
 def plan(turn: Turn, now: Allowed, calls: Iterable[ToolCallPart]) -> list[Planned]:
@@ -53,6 +56,18 @@ def _planned(turn: Turn, now: Allowed, attached: dict[str, Tool], call: ToolCall
     return Planned(call, tool)
 
 
+async def look(turn: Turn, planned: Sequence[Planned]) -> list[Planned]:
+    """Run the calls that change nothing, side by side, before the step is stored."""
+    return list(await asyncio.gather(*(_looked(turn, each) for each in planned)))
+
+
+async def _looked(turn: Turn, planned: Planned) -> Planned:
+    if planned.refusal or not run.looks(planned.call.name):
+        return planned
+    ctx = LookContext(turn.finder, turn.who, turn.agent.id, turn.thread.id, turn.agent.timezone)
+    return replace(planned, returned=await run.look(ctx, planned.call, _limit(planned)))
+
+
 def act(ctx: ToolContext, planned: Sequence[Planned]) -> list[ToolReturnPart]:
     """One return for each call, in order; what goes wrong is a return that says so."""
     return [_returned(ctx, each) for each in planned]
@@ -62,7 +77,13 @@ def _returned(ctx: ToolContext, planned: Planned) -> ToolReturnPart:
     call = planned.call
     if planned.refusal:
         return ToolReturnPart(call_id=call.id, name=call.name, output=planned.refusal, status="error")
-    return run(ctx, call, planned.tool.return_char_limit if planned.tool else RETURN_CHAR_LIMIT)
+    if planned.returned is not None:
+        return planned.returned
+    return run.run(ctx, call, _limit(planned))
+
+
+def _limit(planned: Planned) -> int:
+    return planned.tool.return_char_limit if planned.tool else RETURN_CHAR_LIMIT
 
 
 def _needs_approval(ruled: Iterable[ToolRule], name: str) -> bool:

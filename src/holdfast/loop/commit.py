@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.agents import store as agents
-from holdfast.blocks.store import Cause
 from holdfast.errors import AppError
+from holdfast.history.model import Cause
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.model import Call
@@ -111,6 +111,8 @@ def _returns(tx: Tx, work: Work) -> Message:
         who=turn.who,
         agent_id=turn.agent.id,
         thread_id=turn.thread.id,
+        agent_name=turn.agent.name,
+        embedding={"embedding": turn.agent.embedding, "embedding_config": turn.agent.embedding_config},
         cause=Cause(run_id=turn.run.id, step_id=work.step.id),
         timezone=turn.agent.timezone,
         isolated_block_ids=turn.thread.isolated_block_ids,

@@ -21,6 +21,7 @@ from holdfast.messages.threads import Thread
 from holdfast.prompt.skills import ClientSkill
 from holdfast.runs.model import Run, StopReason
 from holdfast.store.table import Tx
+from holdfast.tools.builtin.context import Finder
 from holdfast.tools.model import Tool
 
 
@@ -53,6 +54,7 @@ class Turn:
     card: ModelCard
     provider: Provider
     models: Models
+    finder: Finder
     context_window: int
     transcript: GrowingTranscript = field(default_factory=GrowingTranscript)
     """The window as it is sent."""

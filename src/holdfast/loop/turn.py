@@ -12,7 +12,7 @@ from holdfast.kit.ids import new_id
 from holdfast.llm.failures import ContextOverflow, Unusable
 from holdfast.llm.model import Call, Delta
 from holdfast.loop import commit, compact, context, rules
-from holdfast.loop.act import plan
+from holdfast.loop.act import look, plan
 from holdfast.loop.answer import Answer
 from holdfast.loop.dialect import THINKING
 from holdfast.loop.events import Began, Committed, Ended, Event, Said
@@ -81,7 +81,7 @@ async def _step(db: Database, turn: Turn, *, is_last: bool) -> AsyncGenerator[Ev
     turn.spent.add(answer.usage)
     spoken = _spoken(turn, step, exchange.message_id, answer)
     is_full = compact.is_due(turn, answer)
-    planned = plan(turn, turn.allowed, spoken.calls) if spoken is not None else []
+    planned = await look(turn, plan(turn, turn.allowed, spoken.calls)) if spoken is not None else []
     work = commit.Work(turn, step, exchange.call, answer, spoken, planned, is_last, goes_on=is_full)
     done = await db.write(commit.step, work)
     _note(turn, done)

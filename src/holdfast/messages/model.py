@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from holdfast.kit.entity import Entity, Shape
+from holdfast.kit.entity import Entity, Hidden, Shape
 
 Role = Literal["system", "user", "assistant", "tool", "approval", "summary"]
 
@@ -126,6 +126,8 @@ class Message(Entity):
     step_id: str | None = None
     run_id: str | None = None
     is_err: bool | None = None
+    is_indexed: Annotated[bool, Hidden] = False
+    """Whether search knows it, or has no need to."""
 
     @property
     def text(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -14,7 +14,8 @@ from holdfast.messages.filter import MessageFilter
 from holdfast.messages.model import Message, Role
 from holdfast.messages.threads import Thread
 from holdfast.messages.wire import roles_of
-from holdfast.store.table import Rows, Tx, Where, take_sequence
+from holdfast.store import search
+from holdfast.store.table import Rows, Tx, Where, only_where, take_sequence
 
 rows = Rows(
     "messages",
@@ -25,6 +26,18 @@ rows = Rows(
     sa.Index("messages_by_sequence", "organization_id", "sequence"),
 )
 c = rows.c
+sa.Index(
+    "messages_not_indexed",
+    c.organization_id,
+    c.agent_id,
+    c.sequence,
+    **only_where("NOT is_indexed"),
+)
+_UNINDEXED = cast(Where, sa.text("NOT is_indexed"))
+"""In the words of the index, without which SQLite does not use it."""
+
+SEARCHED: Sequence[Role] = ("user", "assistant")
+"""The roles of messages that say something to people."""
 
 t = threads.rows.c
 
@@ -52,6 +65,7 @@ def append(tx: Tx, messages: Sequence[Message]) -> None:
     last = take_sequence(tx, "messages", len(messages))
     for offset, message in enumerate(messages):
         message.sequence = last - len(messages) + 1 + offset
+        message.is_indexed = message.role not in SEARCHED
     rows.insert_many(tx, messages)
 
 
@@ -157,27 +171,57 @@ def _heads(prompt_id: str, summary_id: str | None, chosen: Sequence[str] | None)
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """Which messages a keyword search looks at."""
+class Narrowed:
+    """Which of the found messages a search is after."""
 
-    agent_id: str
-    query: str = ""
-    roles: Sequence[Role] = ("user", "assistant")
+    agent_id: str | None = None
+    thread: Thread | None = None
+    roles: Sequence[Role] = SEARCHED
     start: datetime | None = None
     end: datetime | None = None
-    limit: int = 5
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything but the agent matters."""
+        return set(self.roles) < set(SEARCHED) or any((self.thread, self.start, self.end))
 
 
-def search(tx: Tx, who: Who, wanted: Search) -> list[Message]:
-    """The newest messages of an agent that hold every word of the query."""
-    text = sa.func.lower(sa.cast(c.content, sa.Text))
-    where: list[Where] = [c.agent_id == wanted.agent_id, c.role.in_(list(wanted.roles))]
-    where += [text.contains(word, autoescape=True) for word in wanted.query.lower().split()]
+def narrowed(wanted: Narrowed) -> list[Where]:
+    where: list[Where] = [c.role.in_(list(wanted.roles))]
+    if wanted.agent_id is not None:
+        where.append(c.agent_id == wanted.agent_id)
+    if wanted.thread is not None:
+        where.append(in_thread(wanted.thread))
     if wanted.start is not None:
         where.append(c.created_at >= wanted.start)
     if wanted.end is not None:
         where.append(c.created_at <= wanted.end)
-    return rows.all(tx, who, *where, order=[c.sequence.desc()], limit=wanted.limit)
+    return where
+
+
+def ids_of(tx: Tx, who: Who, wanted: Narrowed) -> set[str]:
+    query = sa.select(c.id).where(c.organization_id == who.organization_id, *narrowed(wanted))
+    return set(tx.execute(query).scalars())
+
+
+def newest(tx: Tx, who: Who, wanted: Narrowed, limit: int) -> list[Message]:
+    return rows.all(tx, who, *narrowed(wanted), order=[c.sequence.desc()], limit=limit)
+
+
+def unindexed(tx: Tx, limit: int, organization_id: str | None = None, agent_id: str | None = None) -> list[Message]:
+    """Messages that search does not know yet, of everybody or of one agent."""
+    query = sa.select(rows.table).where(_UNINDEXED)
+    if organization_id is not None:
+        query = query.where(c.organization_id == organization_id)
+    if agent_id is not None:
+        query = query.where(c.agent_id == agent_id)
+    found = tx.execute(query.order_by(c.organization_id, c.agent_id, c.sequence).limit(limit))
+    return [rows.load(row) for row in found]
+
+
+def mark_indexed(tx: Tx, organization_id: str, ids: Sequence[str]) -> None:
+    mine = sa.and_(c.organization_id == organization_id, c.id.in_(list(ids)))
+    tx.execute(rows.table.update().where(mine).values(is_indexed=True))
 
 
 def page(tx: Tx, who: Who, page: Page, *where: Where, lenient: bool = False) -> list[Message]:
@@ -200,6 +244,7 @@ def count(tx: Tx, who: Who, *where: Where) -> int:
 
 def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.agent_id == agent_id))
+    search.forget_corpus(tx, who, agent_id)
 
 
 def rewrite_text(tx: Tx, who: Who, id: str, content: list[Any]) -> None:

@@ -30,6 +30,8 @@ class Inputs:
     rules: Sequence[ToolRule] = ()
     conversation: str = "default"
     timezone: str | None = None
+    archive: str = ""
+    """The archive that the agent holds, and in which state; empty when nothing was ever in it."""
     line_numbers: bool = False
     """Does the model edit text better when lines are numbered?"""
 
@@ -49,6 +51,7 @@ class Inputs:
         ]
         told += [f"{block.id}:{block.version}" for block in self.blocks]
         told += [rule.model_dump_json() for rule in self.rules]
+        told += filter(None, [self.archive])
         return blake2b("\x1f".join(told).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

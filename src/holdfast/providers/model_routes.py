@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from fastapi import Header, Query, Response
 
-from holdfast.agents.asked import Llms
 from holdfast.auth.caller import Caller
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.llm import wire
+from holdfast.llm.asked import Llms
 
 router = Router("models")
 

@@ -89,7 +89,7 @@ def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
 
 def end(tx: Tx, run: Run) -> None:
     """Store how a run ended, unless it was ended by someone else before."""
-    own = {"owner": run.owner, "input": run.input} if run.background else {"owner": None, "input": []}
+    own: dict[str, Any] = {"owner": run.owner, "input": run.input} if run.background else {"owner": None, "input": []}
     ended: dict[str, Any] = {**{name: getattr(run, name) for name in _ENDING}, **own, "updated_at": now()}
     _END.run(tx, ended | {"the_org": run.organization_id, "the_id": run.id})
 

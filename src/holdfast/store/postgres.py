@@ -4,9 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from holdfast.store.jsontext import from_json, to_json
+
+insert = postgresql.insert
 
 
 def engine(uri: str, schema: str, pool_size: int, *, only_reads: bool = False) -> sa.Engine:

@@ -7,10 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import sqlite
 
 from holdfast.kit.clock import now
 from holdfast.store.columns import Moment
 from holdfast.store.jsontext import from_json, to_json
+
+insert = sqlite.insert
 
 CACHE_KB = 4096
 BUSY_MS = 15_000

@@ -200,6 +200,11 @@ def _nulls_last(key: Any, page: Page) -> Any:
     return sa.func.coalesce(key, sa.literal(last, Moment()), type_=Moment())
 
 
+def only_where(condition: str) -> dict[str, Any]:
+    """`sa.Index(…, **only_where("…"))`: an index of the rows of which this is true, on both engines."""
+    return {f"{engine}_where": sa.text(condition) for engine in ("sqlite", "postgresql")}
+
+
 def contains_any(tx: Tx, column: sa.ColumnElement[Any], values: Sequence[str]) -> Where:
     """A JSON list holds at least one of the values."""
     return _engine_of(tx).has_any(column, list(values))
@@ -217,6 +222,22 @@ def elements_of(tx: Tx, column: sa.ColumnElement[Any]) -> sa.TableValuedAlias:
 def take_sequence(tx: Tx, name: str, count: int) -> int:
     """Reserve `count` consecutive-enough numbers of a database-wide sequence; the last one."""
     return _engine_of(tx).take_sequence(tx, name, count)
+
+
+def insert_or_replace(tx: Tx, table: sa.Table) -> sa.Insert:
+    """An insert that takes the place of the row with the same primary key."""
+    statement: Any = _engine_of(tx).insert(table)
+    keys = [column.name for column in table.primary_key]
+    others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)
+
+
+def count_up(tx: Tx, column: sa.Column[int], row: Mapping[str, Any]) -> int:
+    """Add one to a counter, whose row is made when it is missing; nobody else counts until the transaction ends."""
+    statement: Any = _engine_of(tx).insert(column.table).values({**row, column.name: 1})
+    keys = [key.name for key in column.table.primary_key]
+    counted = statement.on_conflict_do_update(index_elements=keys, set_={column.name: column + 1})
+    return tx.execute(counted.returning(column)).scalar_one()
 
 
 def clock(tx: Tx, ahead: timedelta = timedelta()) -> sa.ColumnElement[Any]:

@@ -29,6 +29,7 @@ from holdfast.runs.model import Run, StopReason
 from holdfast.store.jsontext import from_json, to_json
 from holdfast.store.table import Tx
 from holdfast.tools import store as tools
+from holdfast.tools.builtin.context import Finder
 from holdfast.turns import repeats
 from holdfast.turns.answer import response, view_of
 from holdfast.turns.past import Progress, said
@@ -72,6 +73,7 @@ class Worker:
     """The server process that works on turns, and what it works with."""
 
     id: str
+    finder: Finder
     transcripts: Transcripts = field(default_factory=Transcripts)
 
 
@@ -83,11 +85,12 @@ class Chosen:
     provider: Provider
     context_window: int
     models: Models
+    finder: Finder
 
 
 def begin(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Begun:
     thread, agent = asked.find(tx)
-    chosen = _model(models, asked, agent, thread)
+    chosen = _model(worker, models, asked, agent, thread)
     run = _run(asked, agent, thread, worker.id)
     if run.request_key and (first := _started(tx, asked, thread, run.request_key)):
         return Begun(first, [], None, is_joined=True)
@@ -114,18 +117,18 @@ def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, worker: Worker) ->
     if held is None:
         return None
     agent = agents.get(tx, asked.who, thread.agent_id)
-    chosen = _model(models, asked, agent, held)
+    chosen = _model(worker, models, asked, agent, held)
     if begun.run.status == "created":
         begun.run.status, begun.run.started_at = "running", now()
         runs.change(tx, asked.who, begun.run.id, {"status": "running", "started_at": begun.run.started_at})
     return _assembled(tx, asked, begun, agent, _seen(tx, asked, worker, agent, held), chosen)
 
 
-def peek(tx: Tx, asked: Asked, models: Models) -> Turn:
+def peek(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Turn:
     """The turn as it would start now; nothing is taken, nothing is stored."""
     thread, agent = asked.find(tx)
     run = _run(asked, agent, thread, "")
-    chosen = _model(models, asked, agent, thread)
+    chosen = _model(worker, models, asked, agent, thread)
     begun = Begun(run, _inputs(asked, agent, thread, run), None)
     turn = _assembled(tx, asked, begun, agent, Seen(thread, messages.window(tx, asked.who, thread)), chosen)
     text = stale(tx, asked.who, agent, thread)
@@ -177,6 +180,7 @@ def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, cho
         card=chosen.card,
         provider=chosen.provider,
         models=chosen.models,
+        finder=chosen.finder,
         context_window=chosen.context_window,
         result=_result(body) if asked.is_async else None,
         concluded=begun.past.concluded,
@@ -200,10 +204,10 @@ def _started(tx: Tx, asked: Asked, thread: Thread, key: str) -> Run | None:
     return repeats.started(tx, asked.who, thread, key, is_repeated=asked.is_repeated)
 
 
-def _model(models: Models, asked: Asked, agent: Agent, thread: Thread) -> Chosen:
+def _model(worker: Worker, models: Models, asked: Asked, agent: Agent, thread: Thread) -> Chosen:
     card = models.card(asked.body.override_model or thread.model or agent.model)
     window = thread.context_window_limit or context_window(agent, card, models.max_context_window)
-    return Chosen(card, models.provider(card), window, models)
+    return Chosen(card, models.provider(card), window, models, worker.finder)
 
 
 def _run(asked: Asked, agent: Agent, thread: Thread, owner: str) -> Run:

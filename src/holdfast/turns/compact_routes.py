@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import Body, Response
 
 from holdfast.agents import store as agents
-from holdfast.agents.asked import Llms
 from holdfast.auth.caller import Caller, Db
 from holdfast.conversations import store as conversations
 from holdfast.conversations.routes import ConversationId, OfAgent
@@ -13,6 +12,7 @@ from holdfast.kit.entity import Shape
 from holdfast.kit.ids import AgentId
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
+from holdfast.llm.asked import Llms
 from holdfast.llm.settings import CompactionSettings
 from holdfast.turns.begin import Asked
 from holdfast.turns.send import Turns

@@ -6,7 +6,6 @@ from fastapi import Response
 from typing_extensions import TypedDict
 
 from holdfast.agents import store as agents
-from holdfast.agents.asked import Llms
 from holdfast.agents.model import Agent
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
@@ -15,6 +14,7 @@ from holdfast.kit.entity import Shape
 from holdfast.kit.ids import AgentId, new_id
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
+from holdfast.llm.asked import Llms
 from holdfast.llm.model import Call, ModelCard, Provider, TextDelta, Usage
 from holdfast.loop.events import Spent
 from holdfast.messages.model import Message, Role, TextPart

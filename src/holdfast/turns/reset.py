@@ -16,7 +16,7 @@ from holdfast.messages import store as messages
 from holdfast.messages import threads
 from holdfast.messages.threads import Thread
 from holdfast.store.table import Tx
-from holdfast.turns.begin import Asked, peek
+from holdfast.turns.begin import Asked, Worker, peek
 
 
 def reset(tx: Tx, who: Who, agent_id: str, *, with_first: bool) -> Loaded:
@@ -39,9 +39,9 @@ def recompile_conversation(tx: Tx, who: Who, conversation_id: str, agent_id: str
     return sections.text if sections else ""
 
 
-def next_request(tx: Tx, asked: Asked, models: Models) -> dict[str, Any]:
+def next_request(tx: Tx, asked: Asked, models: Models, worker: Worker) -> dict[str, Any]:
     """The request that the provider would get for this input; nothing is stored."""
-    turn = peek(tx, asked, models)
+    turn = peek(tx, asked, models, worker)
     return turn.provider.preview(context.build(turn))
 
 

@@ -6,7 +6,6 @@ from fastapi import Body, Query, Request, Response
 
 from holdfast.agents import store as agents
 from holdfast.agents import wire as agents_wire
-from holdfast.agents.asked import Llms
 from holdfast.agents.state import AgentState
 from holdfast.auth.caller import Caller, Db, Modern
 from holdfast.conversations import store as conversations
@@ -16,6 +15,7 @@ from holdfast.kit.entity import Shape
 from holdfast.kit.ids import AgentId
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
+from holdfast.llm.asked import Llms
 from holdfast.llm.settings import CompactionSettings
 from holdfast.turns import reset, send
 from holdfast.turns.begin import Asked
@@ -61,9 +61,11 @@ async def stream_message(
 
 
 @router.post("/agents/{agent_id}/messages/preview-raw-payload", dict[str, Any])
-async def preview_request(agent_id: AgentId, body: SendMessage, who: Caller, db: Db, models: Llms) -> Response:
+async def preview_request(
+    agent_id: AgentId, body: SendMessage, who: Caller, db: Db, models: Llms, runner: Running
+) -> Response:
     asked = Asked(who, body, lambda tx: agents.with_own_thread(tx, who, agent_id), "preview")
-    return reply(await db.read(reset.next_request, asked, models))
+    return reply(await db.read(reset.next_request, asked, models, runner.worker))
 
 
 @router.post("/agents/{agent_id}/messages/cancel", dict[str, str])
@@ -94,10 +96,10 @@ async def send_to_conversation(
 
 @router.post("/conversations/{conversation_id}/messages/preview-raw-payload", dict[str, Any], tag="conversations")
 async def preview_conversation_request(
-    conversation_id: ConversationId, body: SendConversationMessage, who: Caller, db: Db, models: Llms
+    conversation_id: ConversationId, body: SendConversationMessage, who: Caller, db: Db, models: Llms, runner: Running
 ) -> Response:
     asked = Asked(who, body, lambda tx: conversations.with_agent(tx, who, conversation_id, body.agent_id), "preview")
-    return reply(await db.read(reset.next_request, asked, models))
+    return reply(await db.read(reset.next_request, asked, models, runner.worker))
 
 
 @router.post("/conversations/{conversation_id}/cancel", dict[str, str], tag="conversations")

@@ -20,6 +20,7 @@ from holdfast.runs import processes
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.store.database import Database
+from holdfast.tools.builtin.context import Finder
 from holdfast.turns.begin import Asked, Begun, Worker, asked_of, begin, inputs_of
 from holdfast.turns.callback import call_back
 from holdfast.turns.line import Line
@@ -53,6 +54,7 @@ class Ports:
     """What turns need of the outside."""
 
     models: OrganizationModels
+    finder: Finder
     feed: Feed
     egress: Egress
     calls: Calls | None = None
@@ -71,13 +73,18 @@ class Runner:
         self._db = db
         self._ports = ports
         self._patience = settings.drain_seconds
-        self.worker = Worker(self.id)
+        self.worker = Worker(self.id, ports.finder)
         self._line = Line(db, ports.models, self.worker)
         self._live: dict[str, Live] = {}
         self._kept: dict[str, Live] = {}
         self._tasks = set[asyncio.Task[None]]()
         self._senses: list[asyncio.Task[None]] = []
         self._draining: asyncio.Task[None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any turn is at work."""
+        return bool(self._tasks)
 
     async def start(self) -> None:
         """Take over what processes before us have left, and tell others that we are alive."""

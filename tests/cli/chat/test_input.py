@@ -94,8 +94,7 @@ def test_ctrl_c_at_the_prompt_drops_the_line(env: Mapping[str, str], models: Ope
     terminal = opened(env)
     terminal.press("half a thought")
     terminal.wait_for("half a thought")
-    terminal.interrupt()
-    terminal.wait_for("> ")
+    terminal.interrupt_until("> ")
     terminal.type("REPLY whole")
     terminal.wait_for("\nwhole\n> ")
     assert said(models) == ["REPLY whole"]

@@ -1,11 +1,28 @@
 """What a built-in tool knows about the call that it serves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from holdfast.archives.found import FoundPassage
+from holdfast.archives.passages import Narrowing
 from holdfast.auth.model import Who
-from holdfast.blocks.store import Cause
+from holdfast.history.model import Cause
+from holdfast.messages.found import FoundMessage
+from holdfast.messages.store import Narrowed
 from holdfast.store.table import Tx
+
+
+class Finder(Protocol):
+    """Finds what was said and stored; without a query, the newest of it."""
+
+    async def messages(self, who: Who, wanted: Narrowed, query: str, limit: int) -> Sequence[FoundMessage]: ...
+
+    async def memories(
+        self, who: Who, agent_id: str, wanted: Narrowing, query: str, limit: int
+    ) -> Sequence[FoundPassage]:
+        """Passages of the archive that an agent holds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +33,21 @@ class ToolContext:
     who: Who
     agent_id: str
     thread_id: str
+    agent_name: str = ""
+    embedding: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The embedding that the agent has chosen, for the archive that it may begin."""
     cause: Cause = field(default_factory=Cause)
     timezone: str | None = None
     isolated_block_ids: Sequence[str] = ()
     """The thread's own blocks, which take the place of the agent's of the same label."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookContext:
+    """The same for a tool that changes nothing: it looks before the step is stored, and may take its time."""
+
+    find: Finder
+    who: Who
+    agent_id: str
+    thread_id: str
+    timezone: str | None = None

@@ -74,7 +74,7 @@ def create(ctx: ToolContext, label: str, value: str, description: str | None = N
     check_label(label)
     if len(value) > new.limit:
         raise ToolError(f"The text has {len(value)} characters and a block may hold {new.limit}; shorten it.")
-    made = blocks.create(ctx.tx, ctx.who, new)
+    made = blocks.create(ctx.tx, ctx.who, new, ctx.cause)
     blocks.attach(ctx.tx, ctx.who, ctx.agent_id, [made])
     return made
 

@@ -54,29 +54,6 @@ class Later:
         return hashlib.sha256(encode(self.json_schema)).hexdigest()[:16]
 
 
-ARCHIVAL = (
-    Later(
-        "archival_memory_insert",
-        "letta_core",
-        "Keep a fact in archival memory, which has no limit and is searched when needed.",
-        {"content": text("The fact, written so that it makes sense alone.")},
-        {"tags": texts("Words under which it can be found again.")},
-    ),
-    Later(
-        "archival_memory_search",
-        "letta_core",
-        "Search archival memory for what means the same as the query.",
-        {"query": text("What to look for, in words or as a question.")},
-        {
-            "tags": texts("Only passages with these tags."),
-            "tag_match_mode": text("Whether any or all of the tags must be there.", enum=["any", "all"]),
-            "top_k": whole("How many passages at most."),
-            "start_datetime": text("Only passages from then on: an ISO date or time."),
-            "end_datetime": text("Only passages until then: an ISO date or time."),
-        },
-    ),
-)
-
 PATCHING = (
     Later(
         "memory_apply_patch",
@@ -231,4 +208,4 @@ VOICE = (
     ),
 )
 
-EVERY = (*ARCHIVAL, *PATCHING, *FILES, *OUTSIDE, *OTHER_AGENTS, *VOICE)
+EVERY = (*PATCHING, *FILES, *OUTSIDE, *OTHER_AGENTS, *VOICE)

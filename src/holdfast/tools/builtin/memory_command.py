@@ -105,7 +105,7 @@ def _insert(ctx: ToolContext, asked: Command) -> str:
 
 def _delete(ctx: ToolContext, asked: Command) -> str:
     label = asked.label()
-    blocks.detach(ctx.tx, ctx.who, ctx.agent_id, _own(ctx, label).id)
+    blocks.detach(ctx.tx, ctx.who, ctx.agent_id, _own(ctx, label).id, ctx.cause)
     return f"Deleted {ROOT}{label}."
 
 

@@ -7,7 +7,7 @@ from holdfast.errors import AppError
 from holdfast.kit.reply import encode
 from holdfast.messages.model import ToolCallPart, ToolReturnPart
 from holdfast.tools.builtin import arguments, registry
-from holdfast.tools.builtin.context import ToolContext
+from holdfast.tools.builtin.context import LookContext, ToolContext
 from holdfast.tools.builtin.tool import Builtin, ToolError
 from holdfast.tools.model import RETURN_CHAR_LIMIT
 
@@ -22,6 +22,22 @@ def run(ctx: ToolContext, call: ToolCallPart, return_char_limit: int = RETURN_CH
     except (ToolError, AppError) as refused:
         return _answer(call, str(refused), "error", return_char_limit)
     return _answer(call, _text(value), "success", return_char_limit)
+
+
+async def look(ctx: LookContext, call: ToolCallPart, return_char_limit: int = RETURN_CHAR_LIMIT) -> ToolReturnPart:
+    """Run a call of a tool that changes nothing."""
+    try:
+        builtin = _known(call.name)
+        value = await builtin.function(ctx, **arguments.read(builtin, call.arguments))
+    except (ToolError, AppError) as refused:
+        return _answer(call, str(refused), "error", return_char_limit)
+    return _answer(call, _text(value), "success", return_char_limit)
+
+
+def looks(name: str) -> bool:
+    """Does the tool of this name change nothing?"""
+    found = registry.find(name)
+    return found is not None and found.looks
 
 
 def _known(name: str) -> Builtin:

@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, get_args, get_type_hints
@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, get_args, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from holdfast.kit.reply import encode
-from holdfast.tools.builtin.context import ToolContext
+from holdfast.tools.builtin.context import LookContext, ToolContext
 from holdfast.tools.docstring import parsed
 from holdfast.tools.model import ToolType
 
@@ -29,7 +29,10 @@ class Arguments(BaseModel):
 
 @dataclass(frozen=True)
 class Builtin:
-    """A function that takes the context and then what the model chose."""
+    """A function that takes the context and then what the model chose.
+
+    One that changes something is synchronous and part of the step's transaction; one that only looks is asynchronous.
+    """
 
     function: Callable[..., Any]
     tool_type: ToolType
@@ -37,6 +40,11 @@ class Builtin:
     @property
     def name(self) -> str:
         return self.function.__name__
+
+    @cached_property
+    def looks(self) -> bool:
+        """Whether it changes nothing, and is run before the step is stored."""
+        return inspect.iscoroutinefunction(self.function)
 
     @cached_property
     def arguments(self) -> type[Arguments]:
@@ -79,10 +87,13 @@ class Builtin:
         return hashlib.sha256(encode(self.json_schema)).hexdigest()[:16]
 
 
-def tool(tool_type: ToolType) -> Callable[[Callable[Concatenate[ToolContext, P], Any]], Builtin]:
+Function = Callable[Concatenate[ToolContext, P], Any] | Callable[Concatenate[LookContext, P], Coroutine[Any, Any, Any]]
+
+
+def tool(tool_type: ToolType) -> Callable[[Function[P]], Builtin]:
     """Make a function a built-in tool."""
 
-    def make(function: Callable[Concatenate[ToolContext, P], Any]) -> Builtin:
+    def make(function: Function[P]) -> Builtin:
         return Builtin(function, tool_type)
 
     return make

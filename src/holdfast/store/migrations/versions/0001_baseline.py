@@ -15,11 +15,14 @@ def upgrade() -> None:
         op.execute(sa.schema.CreateSequence(sa.Sequence("messages_sequence")))
     _agent_secrets()
     _agents()
+    _agents_archives()
     _agents_blocks()
     _agents_identities()
     _agents_tools()
     _answers()
     _api_keys()
+    _archive_tags()
+    _archives()
     _block_versions()
     _blocks()
     _blocks_identities()
@@ -27,10 +30,15 @@ def upgrade() -> None:
     _installation()
     _messages()
     _organizations()
+    _passage_versions()
+    _passages()
     _processes()
     _providers()
     _run_events()
     _runs()
+    _search_entries()
+    _search_stamps()
+    _search_workers()
     _sequences()
     _steps()
     _threads()
@@ -97,6 +105,18 @@ def _agents() -> None:
     )
     op.create_index("agents_by_name", "agents", ["organization_id", "name"], unique=False)
     op.create_index("agents_by_time", "agents", ["organization_id", "created_at", "id"], unique=False)
+
+
+def _agents_archives() -> None:
+    op.create_table(
+        "agents_archives",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("archive_id", sa.Text(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "agent_id"),
+    )
+    op.create_index("agents_archives_by_archive", "agents_archives", ["organization_id", "archive_id"], unique=False)
 
 
 def _agents_blocks() -> None:
@@ -182,6 +202,40 @@ def _api_keys() -> None:
     op.create_index("api_keys_digest", "api_keys", ["organization_id", "digest"], unique=True)
 
 
+def _archive_tags() -> None:
+    op.create_table(
+        "archive_tags",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("archive_id", sa.Text(), nullable=False),
+        sa.Column("tag", sa.Text(), nullable=False),
+        sa.Column("uses", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "archive_id", "tag"),
+    )
+
+
+def _archives() -> None:
+    op.create_table(
+        "archives",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("metadata", columns.Json(), nullable=True),
+        sa.Column("embedding", sa.Text(), nullable=True),
+        sa.Column("embedding_config", columns.Json(), nullable=True),
+        sa.Column("last_position", sa.BigInteger(), nullable=False),
+        sa.Column("passage_count", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("archives_by_name", "archives", ["organization_id", "name"], unique=False)
+    op.create_index("archives_by_time", "archives", ["organization_id", "created_at", "id"], unique=False)
+
+
 def _block_versions() -> None:
     op.create_table(
         "block_versions",
@@ -191,20 +245,35 @@ def _block_versions() -> None:
         sa.Column("updated_at", columns.Moment(), nullable=False),
         sa.Column("created_by_id", sa.Text(), nullable=True),
         sa.Column("last_updated_by_id", sa.Text(), nullable=True),
-        sa.Column("block_id", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("label", sa.Text(), nullable=True),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=True),
-        sa.Column("limit", sa.BigInteger(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("back_to", sa.BigInteger(), nullable=True),
         sa.Column("run_id", sa.Text(), nullable=True),
         sa.Column("step_id", sa.Text(), nullable=True),
         sa.Column("tool_call_id", sa.Text(), nullable=True),
+        sa.Column("agent_id", sa.Text(), nullable=True),
         sa.Column("key_id", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("block_id", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("limit", sa.BigInteger(), nullable=False),
+        sa.Column("read_only", sa.Boolean(), nullable=False),
+        sa.Column("metadata", columns.Json(), nullable=True),
+        sa.Column("tags", columns.Json(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
     op.create_index(
         "block_versions_by_block", "block_versions", ["organization_id", "block_id", "version"], unique=True
+    )
+    op.create_index(
+        "block_versions_by_run",
+        "block_versions",
+        ["organization_id", "run_id"],
+        unique=False,
+        sqlite_where=sa.text("run_id IS NOT NULL"),
+        postgresql_where=sa.text("run_id IS NOT NULL"),
     )
 
 
@@ -217,6 +286,11 @@ def _blocks() -> None:
         sa.Column("updated_at", columns.Moment(), nullable=False),
         sa.Column("created_by_id", sa.Text(), nullable=True),
         sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("origin_run_id", sa.Text(), nullable=True),
+        sa.Column("origin_step_id", sa.Text(), nullable=True),
+        sa.Column("origin_call_id", sa.Text(), nullable=True),
+        sa.Column("origin_key_id", sa.Text(), nullable=True),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("limit", sa.BigInteger(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=True),
@@ -233,10 +307,17 @@ def _blocks() -> None:
         sa.Column("metadata", columns.Json(), nullable=True),
         sa.Column("hidden", sa.Boolean(), nullable=True),
         sa.Column("tags", columns.Json(), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
     op.create_index("blocks_by_label", "blocks", ["organization_id", "label", "id"], unique=False)
+    op.create_index(
+        "blocks_by_run",
+        "blocks",
+        ["organization_id", "origin_run_id"],
+        unique=False,
+        sqlite_where=sa.text("origin_run_id IS NOT NULL"),
+        postgresql_where=sa.text("origin_run_id IS NOT NULL"),
+    )
 
 
 def _blocks_identities() -> None:
@@ -308,12 +389,21 @@ def _messages() -> None:
         sa.Column("step_id", sa.Text(), nullable=True),
         sa.Column("run_id", sa.Text(), nullable=True),
         sa.Column("is_err", sa.Boolean(), nullable=True),
+        sa.Column("is_indexed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
     op.create_index("messages_by_agent", "messages", ["organization_id", "agent_id", "sequence"], unique=False)
     op.create_index("messages_by_run", "messages", ["organization_id", "run_id", "sequence"], unique=False)
     op.create_index("messages_by_sequence", "messages", ["organization_id", "sequence"], unique=False)
     op.create_index("messages_by_thread", "messages", ["organization_id", "thread_id", "sequence"], unique=False)
+    op.create_index(
+        "messages_not_indexed",
+        "messages",
+        ["organization_id", "agent_id", "sequence"],
+        unique=False,
+        sqlite_where=sa.text("NOT is_indexed"),
+        postgresql_where=sa.text("NOT is_indexed"),
+    )
 
 
 def _organizations() -> None:
@@ -328,6 +418,102 @@ def _organizations() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("privileged_tools", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+
+
+def _passage_versions() -> None:
+    op.create_table(
+        "passage_versions",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("back_to", sa.BigInteger(), nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("step_id", sa.Text(), nullable=True),
+        sa.Column("tool_call_id", sa.Text(), nullable=True),
+        sa.Column("agent_id", sa.Text(), nullable=True),
+        sa.Column("key_id", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("passage_id", sa.Text(), nullable=False),
+        sa.Column("archive_id", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("tags", columns.Json(), nullable=False),
+        sa.Column("metadata", columns.Json(), nullable=False),
+        sa.Column("is_deleted", sa.Boolean(), nullable=False),
+        sa.Column("superseded_by", sa.Text(), nullable=True),
+        sa.Column("superseded_at", columns.Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("passage_versions_by_archive", "passage_versions", ["organization_id", "archive_id"], unique=False)
+    op.create_index(
+        "passage_versions_by_passage", "passage_versions", ["organization_id", "passage_id", "version"], unique=True
+    )
+    op.create_index(
+        "passage_versions_by_run",
+        "passage_versions",
+        ["organization_id", "run_id"],
+        unique=False,
+        sqlite_where=sa.text("run_id IS NOT NULL"),
+        postgresql_where=sa.text("run_id IS NOT NULL"),
+    )
+
+
+def _passages() -> None:
+    op.create_table(
+        "passages",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("origin_run_id", sa.Text(), nullable=True),
+        sa.Column("origin_step_id", sa.Text(), nullable=True),
+        sa.Column("origin_call_id", sa.Text(), nullable=True),
+        sa.Column("origin_key_id", sa.Text(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("tags", columns.Json(), nullable=False),
+        sa.Column("metadata", columns.Json(), nullable=False),
+        sa.Column("archive_id", sa.Text(), nullable=False),
+        sa.Column("is_deleted", sa.Boolean(), nullable=False),
+        sa.Column("superseded_by", sa.Text(), nullable=True),
+        sa.Column("superseded_at", columns.Moment(), nullable=True),
+        sa.Column("stored_at", columns.Moment(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("indexed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("passages_by_position", "passages", ["organization_id", "archive_id", "position"], unique=True)
+    op.create_index(
+        "passages_by_run",
+        "passages",
+        ["organization_id", "origin_run_id"],
+        unique=False,
+        sqlite_where=sa.text("origin_run_id IS NOT NULL"),
+        postgresql_where=sa.text("origin_run_id IS NOT NULL"),
+    )
+    op.create_index("passages_by_time", "passages", ["organization_id", "archive_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "passages_superseded",
+        "passages",
+        ["organization_id", "archive_id"],
+        unique=False,
+        sqlite_where=sa.text("superseded_at IS NOT NULL"),
+        postgresql_where=sa.text("superseded_at IS NOT NULL"),
+    )
+    op.create_index(
+        "passages_unindexed",
+        "passages",
+        ["organization_id", "archive_id", "position"],
+        unique=False,
+        sqlite_where=sa.text("NOT indexed"),
+        postgresql_where=sa.text("NOT indexed"),
     )
 
 
@@ -418,6 +604,60 @@ def _runs() -> None:
     op.create_index("runs_by_request", "runs", ["organization_id", "thread_id", "request_key"], unique=False)
     op.create_index("runs_by_thread", "runs", ["organization_id", "thread_id", "status", "created_at"], unique=False)
     op.create_index("runs_by_time", "runs", ["organization_id", "created_at"], unique=False)
+
+
+def _search_entries() -> None:
+    op.create_table(
+        "search_entries",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("item_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("corpus", sa.Text(), nullable=False),
+        sa.Column("thread", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("speaker", sa.Text(), nullable=True),
+        sa.Column("terms", sa.LargeBinary(), nullable=False),
+        sa.Column("vectors", sa.LargeBinary(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("wants", sa.Text(), nullable=False),
+        sa.Column("by_default", sa.Boolean(), nullable=False),
+        sa.Column("is_gone", sa.Boolean(), nullable=False),
+        sa.Column("stamp", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "item_id"),
+    )
+    op.create_index("search_entries_by_corpus", "search_entries", ["organization_id", "corpus", "stamp"], unique=False)
+    op.create_index("search_entries_by_kind", "search_entries", ["organization_id", "kind", "stamp"], unique=False)
+    op.create_index("search_entries_by_model", "search_entries", ["by_default", "wants"], unique=False)
+    op.create_index(
+        "search_entries_pending",
+        "search_entries",
+        ["organization_id", "corpus", "stamp"],
+        unique=False,
+        sqlite_where=sa.text("model != wants"),
+        postgresql_where=sa.text("model != wants"),
+    )
+
+
+def _search_stamps() -> None:
+    op.create_table(
+        "search_stamps",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("stamp", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "kind"),
+    )
+
+
+def _search_workers() -> None:
+    op.create_table(
+        "search_workers",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("until", columns.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
 
 
 def _sequences() -> None:

@@ -1,0 +1,144 @@
+"""An archive: passages that agents look up when they need them, without any limit."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from holdfast.history.model import Reason, Replaced, Tracked
+from holdfast.kit.entity import Entity, Hidden, Shape
+from holdfast.llm.settings import EmbeddingConfig
+
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class ChangeArchive(Shape):
+    """What can be changed of an archive."""
+
+    name: Name
+    description: str | None = None
+
+
+class NewArchive(ChangeArchive):
+    """What a client may set."""
+
+    embedding: str | None = None
+    embedding_config: EmbeddingConfig | None = None
+
+
+class Archive(ChangeArchive, Entity):
+    """The domain object and the row; V1's JSON is `wire.archive`."""
+
+    metadata: dict[str, Any] | None = None
+    embedding: str | None = None
+    """The handle of the embedding model; None follows the server's default."""
+    embedding_config: dict[str, Any] | None = None
+    """Fields of V1's embedding_config that were chosen for this archive."""
+    last_position: int = 0
+    """The position of the passage stored last."""
+    passage_count: int = 0
+    """How many passages its list shows."""
+    revision: int = 0
+    """Counts the changes of its passages, so that whatever was made from them can be told to be old."""
+
+
+class ArchiveFilter(Shape):
+    """What a list of archives can be narrowed to; the names are those of the query."""
+
+    agent_id: str | None = None
+    name: str | None = None
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("the text of a passage is empty; send what is to be remembered")
+    return text
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """A time without an offset is meant in UTC."""
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as beyond:
+        raise ValueError("this point in time is outside the years 1 to 9999 in UTC") from beyond
+
+
+def _distinct(tags: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(tag for tag in tags if tag))
+
+
+Text = Annotated[str, AfterValidator(_said)]
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Tags = Annotated[list[str], BeforeValidator(lambda tags: [] if tags is None else tags), AfterValidator(_distinct)]
+Facts = Annotated[dict[str, Any], BeforeValidator(lambda facts: {} if facts is None else facts)]
+
+
+class ChangePassage(Shape):
+    """What can be changed of a passage."""
+
+    text: Text
+    tags: Tags = Field(default_factory=list[str])
+    metadata: Facts = Field(default_factory=dict[str, Any])
+
+
+class NewPassage(ChangePassage):
+    """What a client may set."""
+
+    created_at: Moment | None = None
+
+
+class EditPassage(ChangePassage):
+    """The fields of a change, and why it is made."""
+
+    reason: Reason = None
+
+
+class SupersedePassage(Shape):
+    """What is true instead of a passage from now on; without tags it has those of the passage."""
+
+    text: Text
+    tags: Tags | None = None
+    reason: Reason = None
+
+
+class NewPassages(Shape):
+    """The body of a batch: all of them are stored, or none."""
+
+    passages: list[NewPassage]
+
+
+class Passage(ChangePassage, Tracked):
+    """The domain object and the row; V1's JSON is `wire.passage`. True from `created_at` to `superseded_at`."""
+
+    archive_id: str
+    is_deleted: bool = False
+    superseded_by: str | None = None
+    superseded_at: datetime | None = None
+    stored_at: Annotated[datetime, Hidden]
+    """When it really was stored; `created_at` is what the client says."""
+    position: Annotated[int, Hidden] = 0
+    """Where it stands in its archive, in the order of storing."""
+    indexed: Annotated[bool, Hidden] = False
+    """Has the search seen it as it is now?"""
+
+    @property
+    def made_at(self) -> datetime:
+        return self.stored_at
+
+    @property
+    def is_shown(self) -> bool:
+        return not self.is_deleted and self.superseded_at is None
+
+
+class PassageVersion(Replaced):
+    """A state that a passage had until someone replaced it."""
+
+    passage_id: str
+    archive_id: str
+    text: str
+    tags: list[str]
+    metadata: dict[str, Any]
+    is_deleted: bool
+    superseded_by: str | None = None
+    superseded_at: datetime | None = None

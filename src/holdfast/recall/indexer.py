@@ -1,0 +1,235 @@
+"""What keeps search in step: in the background, and for one corpus when somebody searches it.
+
+First come the words, which are cheap: nothing is ever searched without them. Vectors follow when the server has time,
+or at a search as far as they are few. What has been done is stored piece by piece: a restart goes on with the rest.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from holdfast.embed.port import Embedder
+from holdfast.errors import AppError, ModelError
+from holdfast.kit.ids import new_id
+from holdfast.recall.entry import describe, pack_terms, pack_vectors, pieces, speaker_of
+from holdfast.recall.items import SOURCES, Item, ItemSource
+from holdfast.store import search
+from holdfast.store.database import Database
+from holdfast.store.search import Corpus, EntryRow
+from holdfast.store.table import Tx
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BATCH = 200
+"""Items whose words are found in one go."""
+
+EMBEDDED = 48
+"""Items whose vectors are made in one go."""
+
+POLL_S = 3.0
+"""How often it is looked for something to do."""
+
+PATIENCE_S = 20.0
+"""How long a busy server is left alone."""
+
+LEAD_S = 60.0
+BACKOFF_S = (5.0, 600.0)
+"""How long a model that fails is left alone: at first, and at most."""
+
+Choose = Callable[[str, str], Awaitable[Embedder]]
+"""The model of an organization that a handle means."""
+
+log = logging.getLogger("holdfast.recall")
+
+
+class Indexer:
+    """Turns what is stored into what can be searched."""
+
+    def __init__(self, db: Database, choose: Choose, default: Callable[[], str], is_busy: Callable[[], bool]) -> None:
+        self._db = db
+        self._choose = choose
+        self._default = default
+        self._is_busy = is_busy
+        self._id = new_id("process")
+        self._worker: asyncio.Task[None] | None = None
+        self._settling = set[asyncio.Task[None]]()
+        self._embedding = asyncio.Lock()
+        """One at a time, or the same texts would be embedded twice."""
+        self._resting: dict[str, tuple[float, float]] = {}
+        """Models that have failed: until when they are left alone, and how long that was."""
+
+    def start(self) -> None:
+        self._worker = asyncio.create_task(self._work())
+
+    async def stop(self) -> None:
+        tasks = [*self._settling, *filter(None, [self._worker])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def catch_up(self, corpus: Corpus) -> None:
+        """Know the words of everything in a corpus."""
+        while await self._read(SOURCES[corpus.kind], corpus):
+            pass
+
+    async def behind(self, corpus: Corpus) -> int:
+        """How many items of a corpus wait for vectors that can be made now."""
+        return await self._db.read(search.count_pending, corpus, self._resting_now())
+
+    async def settle(self, corpus: Corpus, seconds: float) -> None:
+        """Know everything of a corpus, as far as that takes no longer; the rest is known later."""
+        await self.catch_up(corpus)
+        work = asyncio.create_task(self._settle(corpus, time.monotonic() + seconds))
+        self._settling.add(work)
+        work.add_done_callback(self._settling.discard)
+        done, _ = await asyncio.wait((work,), timeout=seconds)
+        for each in done:
+            each.result()
+
+    async def _settle(self, corpus: Corpus, until: float) -> None:
+        """What has been begun is brought to its end, although nobody may wait for it any longer."""
+        while time.monotonic() < until and await self._embed(corpus):
+            pass
+
+    async def _work(self) -> None:
+        rested = time.monotonic()
+        while True:
+            await asyncio.sleep(POLL_S)
+            if self._is_busy() and time.monotonic() - rested < PATIENCE_S:
+                continue
+            try:
+                await self._once()
+            except AppError as failed:
+                log.error("search is behind: %s", failed.detail)
+            except Exception:  # the background runner: without it nothing new would be found by meaning
+                log.exception("search is behind")
+            rested = time.monotonic()
+
+    async def _once(self) -> None:
+        """Everything that there is to do, words first."""
+        await self._db.write(search.want_default, self._default())
+        for source in SOURCES.values():
+            while await self._read(source, None):
+                pass
+        while await self._db.write(search.lead, "embedding", self._id, LEAD_S):
+            if not await self._embed(None) or self._is_busy():
+                return
+
+    def _resting_now(self) -> Sequence[str]:
+        """The models that are left alone for now."""
+        return [model for model, (until, _) in self._resting.items() if until > time.monotonic()]
+
+    async def _read(self, source: ItemSource, corpus: Corpus | None) -> bool:
+        """Store the words of some items; False when there were none."""
+        items = await self._db.read(source.waiting, BATCH, corpus)
+        if not items:
+            return False
+        rows = await asyncio.to_thread(_rows, items, self._default())
+        await self._db.write(_store, source, items, rows)
+        return True
+
+    async def _embed(self, corpus: Corpus | None) -> bool:
+        """Make some of the vectors that are missing; False when there was nothing that could be done."""
+        async with self._embedding:
+            rows = await self._db.read(search.pending, EMBEDDED, self._resting_now(), corpus)
+            return await self._embed_rows(rows)
+
+    async def _embed_rows(self, rows: Sequence[EntryRow]) -> bool:
+        """Store the vectors of some entries; False when nothing was done."""
+        done = False
+        for (organization, kind, model), some in groupby(sorted(rows, key=_place), _place):
+            if model not in self._resting_now():
+                done = await self._embed_some(organization, kind, model, list(some)) or done
+        return done
+
+    async def _embed_some(self, organization: str, kind: str, model: str, rows: Sequence[EntryRow]) -> bool:
+        texts = await self._db.read(SOURCES[kind].again, organization, [row.item_id for row in rows])
+        try:
+            made = await _vectors(await self._choose(organization, model), rows, texts)
+        except AppError as failed:
+            self._rest(model, failed)
+            return False
+        self._resting.pop(model, None)
+        await self._db.write(search.set_vectors, made)
+        return True
+
+    def _rest(self, model: str, failed: AppError) -> None:
+        _, last = self._resting.get(model, (0.0, 0.0))
+        pause = min(max(last * 2, BACKOFF_S[0]), BACKOFF_S[1])
+        self._resting[model] = (time.monotonic() + pause, pause)
+        log.warning("%s makes no vectors, so search goes by words for the next %d s: %s", model, pause, failed.detail)
+
+
+def _place(row: EntryRow) -> tuple[str, str, str]:
+    return row.organization_id, row.kind, row.wants
+
+
+def _rows(items: Sequence[Item], default: str) -> list[EntryRow]:
+    """The entries of items, without vectors; what is not to be found any more is told to those that know it."""
+    return [_row(item, item.model or default) for item in items]
+
+
+def _row(item: Item, wants: str) -> EntryRow:
+    place = (item.corpus.organization_id, item.id, item.corpus.kind, item.corpus.id or "")
+    if not item.text:
+        return EntryRow(*place, is_gone=True)
+    speaker = speaker_of(item.text, item.speaker)
+    told = describe(item.text, speaker)
+    return EntryRow(
+        *place,
+        thread=item.thread,
+        position=item.position,
+        at=int(item.at.timestamp() * 1e6),
+        role=item.role,
+        speaker=speaker,
+        terms=pack_terms(told),
+        wants=wants,
+        by_default=item.model is None,
+    )
+
+
+def _store(tx: Tx, source: ItemSource, items: Sequence[Item], rows: Sequence[EntryRow]) -> None:
+    """Entries are numbered by organization; an item that has changed meanwhile is read again."""
+    for _, some in groupby(sorted(rows, key=lambda row: row.organization_id), lambda row: row.organization_id):
+        search.put(tx, list(some))
+    source.mark(tx, items)
+
+
+async def _vectors(embedder: Embedder, rows: Sequence[EntryRow], texts: Mapping[str, Item]) -> list[EntryRow]:
+    """The entries with the vectors that the model makes of their texts; a text that it refuses gets none."""
+    chunks = [_chunks(texts.get(row.item_id)) for row in rows]
+    try:
+        made = await embedder.embed([chunk for each in chunks for chunk in each])
+    except ModelError as refused:
+        if refused.code != "llm_bad_request":
+            raise
+        if len(rows) == 1:
+            log.warning(
+                "%s refuses %s, which is found by its words only: %s", embedder.handle, rows[0].item_id, refused
+            )
+            return [replace(rows[0], model=rows[0].wants, vectors=None)]
+        return [row for one in rows for row in await _vectors(embedder, [one], texts)]
+    return list(_with_vectors(rows, chunks, made))
+
+
+def _chunks(item: Item | None) -> Sequence[str]:
+    if item is None or not item.text:
+        return ()
+    return pieces(item.text, speaker_of(item.text, item.speaker))
+
+
+def _with_vectors(
+    rows: Sequence[EntryRow], chunks: Sequence[Sequence[str]], made: "NDArray[np.float32]"
+) -> Iterable[EntryRow]:
+    begin = 0
+    for row, own in zip(rows, chunks, strict=True):
+        vectors = pack_vectors(made[begin : begin + len(own)]) if own else None
+        begin += len(own)
+        yield replace(row, model=row.wants, vectors=vectors)

@@ -1,0 +1,123 @@
+"""What is indexed: messages, passages and file passages as items of their corpora, read from their nouns' rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Protocol
+
+from holdfast.archives import passages
+from holdfast.archives.model import Passage
+from holdfast.auth.model import Who
+from holdfast.messages import store as messages
+from holdfast.messages.model import Message
+from holdfast.messages.said import said
+from holdfast.store.search import Corpus
+from holdfast.store.table import Tx
+
+MESSAGES = "message"
+PASSAGES = "passage"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that can be found."""
+
+    id: str
+    corpus: Corpus
+    thread: str
+    """Items of one thread follow each other: what was said before helps to find what was answered."""
+    position: int
+    at: datetime
+    role: str
+    speaker: str | None
+    text: str
+    """Empty for what is not to be found, or not any more."""
+    version: int = 0
+    """Of its row, as it was read."""
+    model: str | None = None
+    """The embedding model that its corpus has chosen; None for the server's default."""
+
+
+class ItemSource(Protocol):
+    """The rows of one noun, as far as search does not know them yet."""
+
+    kind: str
+
+    def waiting(self, tx: Tx, limit: int, corpus: Corpus | None = None) -> Sequence[Item]: ...
+
+    def mark(self, tx: Tx, items: Sequence[Item]) -> None:
+        """Note that these are known now, unless they have changed since they were read."""
+        ...
+
+    def again(self, tx: Tx, organization_id: str, ids: Sequence[str]) -> Mapping[str, Item]:
+        """Items that are known already, by id; those that are gone are left out."""
+        ...
+
+
+class Messages:
+    """What was said to and by agents, each of which is a corpus."""
+
+    kind = MESSAGES
+
+    def waiting(self, tx: Tx, limit: int, corpus: Corpus | None = None) -> Sequence[Item]:
+        where = (corpus.organization_id, corpus.id) if corpus else (None, None)
+        return [_of_message(message) for message in messages.unindexed(tx, limit, *where)]
+
+    def mark(self, tx: Tx, items: Sequence[Item]) -> None:
+        for organization_id, some in groupby(items, lambda item: item.corpus.organization_id):
+            messages.mark_indexed(tx, organization_id, [item.id for item in some])
+
+    def again(self, tx: Tx, organization_id: str, ids: Sequence[str]) -> Mapping[str, Item]:
+        return {id: _of_message(message) for id, message in messages.many(tx, Who(organization_id, None), ids).items()}
+
+
+def _of_message(message: Message) -> Item:
+    return Item(
+        id=message.id,
+        corpus=Corpus(message.organization_id, MESSAGES, message.agent_id),
+        thread=message.thread_id,
+        position=message.sequence,
+        at=message.created_at,
+        role=message.role,
+        speaker=message.name,
+        text=said(message),
+    )
+
+
+class Passages:
+    """What is kept in archives, each of which is a corpus. What was superseded stays: searches may ask for then."""
+
+    kind = PASSAGES
+
+    def waiting(self, tx: Tx, limit: int, corpus: Corpus | None = None) -> Sequence[Item]:
+        where = (corpus.organization_id, corpus.id) if corpus else (None, None)
+        return [_of_passage(passage, model) for passage, model in passages.unindexed(tx, limit, *where)]
+
+    def mark(self, tx: Tx, items: Sequence[Item]) -> None:
+        for organization_id, some in groupby(items, lambda item: item.corpus.organization_id):
+            passages.mark_indexed(tx, Who(organization_id, None), {item.id: item.version for item in some})
+
+    def again(self, tx: Tx, organization_id: str, ids: Sequence[str]) -> Mapping[str, Item]:
+        found = passages.by_ids(tx, Who(organization_id, None), ids)
+        return {id: _of_passage(passage, None) for id, passage in found.items()}
+
+
+def _of_passage(passage: Passage, model: str | None) -> Item:
+    speaker: Any = passage.metadata.get("speaker")
+    said_by = speaker if isinstance(speaker, str) and speaker.strip() else None
+    return Item(
+        id=passage.id,
+        corpus=Corpus(passage.organization_id, PASSAGES, passage.archive_id),
+        thread="",
+        position=passage.position,
+        at=passage.created_at,
+        role=said_by if said_by in ("user", "assistant") else "",
+        speaker=said_by,
+        text="" if passage.is_deleted else passage.text,
+        version=passage.version,
+        model=model,
+    )
+
+
+SOURCES: Mapping[str, ItemSource] = {source.kind: source for source in (Messages(), Passages())}

@@ -1,0 +1,151 @@
+"""HTTP of searching what is kept in archives."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Response
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from holdfast.agents import store as agents
+from holdfast.archives import store as archives
+from holdfast.archives import wire
+from holdfast.archives.found import FoundPassage
+from holdfast.archives.model import Archive
+from holdfast.archives.passages import Narrowing
+from holdfast.archives.wire import PassageJson
+from holdfast.auth.caller import Caller, Db
+from holdfast.auth.model import Who
+from holdfast.errors import BadRequest
+from holdfast.kit.entity import Shape
+from holdfast.kit.ids import AgentId
+from holdfast.kit.reply import reply
+from holdfast.kit.routes import Router
+from holdfast.llm.asked import Llms
+from holdfast.recall.routes import Finding
+from holdfast.store.table import Tx
+
+router = Router("passages")
+
+DEFAULT_RESULTS = 5
+MOST_RESULTS = 100
+
+Match = Literal["any", "all"]
+AsOf = Annotated[
+    datetime | None, Query(description="What was true then, superseded passages included; now when left out.")
+]
+
+
+class SearchPassages(Shape):
+    """What to look for in archives: an agent's, one, or all. Without a query the newest passages are listed."""
+
+    query: str | None = None
+    agent_id: str | None = None
+    archive_id: str | None = None
+    tags: list[str] | None = None
+    tag_match_mode: Match = "any"
+    limit: Annotated[int, Field(ge=1, le=MOST_RESULTS)] = 50
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    as_of: datetime | None = None
+
+
+class SearchedPassage(TypedDict):
+    """A passage, how well it fits, and what the score is the sum of."""
+
+    passage: PassageJson
+    score: float
+    metadata: dict[str, Any]
+
+
+class FoundMemory(TypedDict):
+    """A passage as agents are shown it."""
+
+    id: str
+    timestamp: str
+    content: str
+    tags: list[str]
+    score: float
+    score_parts: dict[str, float]
+    matched_terms: list[str]
+
+
+class Memories(TypedDict):
+    """What an agent's archival memory holds about something."""
+
+    results: list[FoundMemory]
+    count: int
+
+
+@router.post("/passages/search", list[SearchedPassage])
+async def search_passages(body: SearchPassages, who: Caller, db: Db, find: Finding, models: Llms) -> Response:
+    """Passages by their words and their meaning, the best fit first; an agent counts more than an archive."""
+    wanted = _narrowing(body.tags, body.tag_match_mode, body.start_date, body.end_date, body.as_of)
+    if body.agent_id is not None:
+        await db.read(agents.get, who, body.agent_id)
+        found = await find.memories(who, body.agent_id, wanted, body.query or "", body.limit)
+    else:
+        if body.archive_id is not None:
+            await db.read(archives.get, who, body.archive_id)
+        found = await find.passages(who, body.archive_id, wanted, body.query or "", body.limit)
+    holders = await db.read(_archives_of, who, found)
+    return reply([_shown(each, wire.passage(each.passage, holders[each.passage.archive_id], models)) for each in found])
+
+
+@router.get("/agents/{agent_id}/archival-memory/search", Memories)
+async def search_archival_memory(
+    agent_id: AgentId,
+    who: Caller,
+    db: Db,
+    find: Finding,
+    query: Annotated[str, Query(description="What to look for: words, names or a question.")],
+    tags: Annotated[list[str] | None, Query(description="Only passages with these tags.")] = None,
+    tag_match_mode: Annotated[Match, Query(description="One of the tags is enough, or all must be there.")] = "any",
+    top_k: Annotated[int | None, Query(ge=1, le=MOST_RESULTS, description="How many passages at most.")] = None,
+    start_datetime: Annotated[datetime | None, Query(description="Only passages from then on.")] = None,
+    end_datetime: Annotated[datetime | None, Query(description="Only passages until then.")] = None,
+    as_of: AsOf = None,
+) -> Response:
+    """What an agent's archival memory holds about something, the best fit first."""
+    wanted = _narrowing(tags, tag_match_mode, start_datetime, end_datetime, as_of)
+    await db.read(agents.get, who, agent_id)
+    if not query.strip():
+        return reply({"results": [], "count": 0})
+    found = await find.memories(who, agent_id, wanted, query, top_k or DEFAULT_RESULTS)
+    return reply({"results": [_memory(each) for each in found], "count": len(found)})
+
+
+def _narrowing(
+    tags: list[str] | None, match: Match, start: datetime | None, end: datetime | None, as_of: datetime | None
+) -> Narrowing:
+    start, end, as_of = (_moment(each) for each in (start, end, as_of))
+    if start is not None and end is not None and start > end:
+        raise BadRequest(f"The search starts at {start.isoformat()} and ends before that, at {end.isoformat()}.")
+    return Narrowing(tags or (), match == "all", start, end, as_of)
+
+
+def _moment(given: datetime | None) -> datetime | None:
+    return given.replace(tzinfo=UTC) if given is not None and given.tzinfo is None else given
+
+
+def _archives_of(tx: Tx, who: Who, found: Sequence[FoundPassage]) -> dict[str, Archive]:
+    return archives.rows.many(tx, who, [each.passage.archive_id for each in found])
+
+
+def _shown(found: FoundPassage, passage: PassageJson) -> SearchedPassage:
+    why = {"score_parts": dict(found.parts), "matched_terms": list(found.terms)}
+    return {"passage": passage, "score": found.score, "metadata": why}
+
+
+def _memory(found: FoundPassage) -> FoundMemory:
+    passage = found.passage
+    return {
+        "id": passage.id,
+        "timestamp": passage.created_at.astimezone(UTC).isoformat(),
+        "content": passage.text,
+        "tags": passage.tags,
+        "score": found.score,
+        "score_parts": dict(found.parts),
+        "matched_terms": list(found.terms),
+    }

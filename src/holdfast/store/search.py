@@ -1,0 +1,211 @@
+"""What search knows of every item: rows derived from messages, passages and files, the same on both engines.
+
+An item belongs to a corpus (an agent, an archive, a folder). Entries are numbered by stamps, which are taken under a
+lock, so that whoever has seen all entries up to a stamp has missed none.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from holdfast.store.columns import Moment
+from holdfast.store.prepared import Prepared
+from holdfast.store.table import Actor, Tx, clock, count_up, insert_or_replace, metadata
+
+entries = sa.Table(
+    "search_entries",
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("item_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("corpus", sa.Text, nullable=False),
+    sa.Column("thread", sa.Text, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("speaker", sa.Text),
+    sa.Column("terms", sa.LargeBinary, nullable=False),
+    sa.Column("vectors", sa.LargeBinary),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("wants", sa.Text, nullable=False),
+    sa.Column("by_default", sa.Boolean, nullable=False),
+    sa.Column("is_gone", sa.Boolean, nullable=False),
+    sa.Column("stamp", sa.BigInteger, nullable=False),
+    sa.Index("search_entries_by_corpus", "organization_id", "corpus", "stamp"),
+    sa.Index("search_entries_by_kind", "organization_id", "kind", "stamp"),
+    sa.Index("search_entries_by_model", "by_default", "wants"),
+)
+"""`model` made the vectors, `wants` is to make them; they differ while that is still to be done."""
+e = entries.c
+
+IS_PENDING = e.model != e.wants
+sa.Index(
+    "search_entries_pending",
+    e.organization_id,
+    e.corpus,
+    e.stamp,
+    sqlite_where=IS_PENDING,
+    postgresql_where=IS_PENDING,
+)
+
+stamps = sa.Table(
+    "search_stamps",
+    metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("stamp", sa.BigInteger, nullable=False),
+)
+"""The last stamp of each kind of an organization."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What one search looks through: one agent, archive or folder, or, without an id, all of an organization."""
+
+    organization_id: str
+    kind: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One entry as it is stored."""
+
+    organization_id: str
+    item_id: str
+    kind: str
+    corpus: str
+    thread: str = ""
+    position: int = 0
+    at: int = 0
+    """Microseconds since 1970."""
+    role: str = ""
+    speaker: str | None = None
+    terms: bytes = b""
+    vectors: bytes | None = None
+    model: str = ""
+    wants: str = ""
+    by_default: bool = True
+    is_gone: bool = False
+    stamp: int = 0
+
+
+_NAMES = [each.name for each in fields(EntryRow)]
+_ROWS = sa.select(*(e[name] for name in _NAMES)).where(e.organization_id == sa.bindparam("org"))
+_SINCE = _ROWS.where(e.stamp > sa.bindparam("stamp")).order_by(e.stamp, e.item_id)
+_OF_CORPUS = Prepared(_SINCE.where(e.corpus == sa.bindparam("of")))
+_OF_KIND = Prepared(_SINCE.where(e.kind == sa.bindparam("of")))
+
+
+workers = sa.Table(
+    "search_workers",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("until", Moment, nullable=False),
+)
+"""Which server does what one of them is to do."""
+
+
+def lead(tx: Tx, name: str, owner: str, seconds: float) -> bool:
+    """Is this server the one that does it, for so many seconds from now? One that has led may go on."""
+    moment, until = clock(tx), clock(tx, timedelta(seconds=seconds))
+    w = workers.c
+    mine = sa.and_(w.name == name, sa.or_(w.owner == owner, w.until < moment))
+    if tx.execute(workers.update().where(mine).values(owner=owner, until=until)).rowcount:
+        return True
+    if tx.execute(sa.select(w.name).where(w.name == name)).first() is not None:
+        return False
+    tx.execute(workers.insert().values(name=name, owner=owner, until=until))
+    return True
+
+
+def put(tx: Tx, rows: Sequence[EntryRow]) -> None:
+    """Store entries of one organization and kind, new or changed, under the next stamp."""
+    if not rows:
+        return
+    stamp = _stamp(tx, rows[0].organization_id, rows[0].kind)
+    values = [{name: getattr(row, name) for name in _NAMES} | {"stamp": stamp} for row in rows]
+    tx.execute(insert_or_replace(tx, entries), values)
+
+
+def since(tx: Tx, corpus: Corpus, stamp: int) -> list[EntryRow]:
+    """What has changed in a corpus after a stamp, in the order of stamps."""
+    query = _OF_KIND if corpus.id is None else _OF_CORPUS
+    found = query.rows(tx, {"org": corpus.organization_id, "stamp": stamp, "of": corpus.id or corpus.kind})
+    return [EntryRow(*row) for row in found]
+
+
+def set_vectors(tx: Tx, made: Sequence[EntryRow]) -> None:
+    """Store what a model has made of entries of one organization and kind, if they still want just that.
+
+    An entry that was written anew meanwhile has another stamp, and waits again.
+    """
+    if not made:
+        return
+    stamp = _stamp(tx, made[0].organization_id, made[0].kind)
+    for row in made:
+        same = sa.and_(e.organization_id == row.organization_id, e.item_id == row.item_id, e.stamp == row.stamp)
+        tx.execute(entries.update().where(same).values(vectors=row.vectors, model=row.model, stamp=stamp))
+
+
+def pending(tx: Tx, limit: int, without: Sequence[str] = (), corpus: Corpus | None = None) -> list[EntryRow]:
+    """Entries that wait for a model, oldest first; without those of some models."""
+    query = sa.select(*(e[name] for name in _NAMES)).where(IS_PENDING, e.is_gone.is_(False))
+    if without:
+        query = query.where(e.wants.not_in(list(without)))
+    if corpus is not None:
+        query = query.where(*_within(corpus))
+    return [EntryRow(*row) for row in tx.execute(query.order_by(e.stamp).limit(limit))]
+
+
+def count_pending(tx: Tx, corpus: Corpus, without: Sequence[str] = ()) -> int:
+    query = sa.select(sa.func.count()).where(IS_PENDING, e.is_gone.is_(False), *_within(corpus))
+    return tx.execute(query.where(e.wants.not_in(list(without))) if without else query).scalar_one()
+
+
+def count(tx: Tx, corpus: Corpus) -> tuple[int, int]:
+    """How many entries a corpus has, and how many of them wait for a model."""
+    waits = sa.func.count(sa.case((IS_PENDING, 1)))
+    row = tx.execute(sa.select(sa.func.count(), waits).where(*_within(corpus), e.is_gone.is_(False))).one()
+    return row[0], row[1]
+
+
+def want(tx: Tx, corpus: Corpus, model: str, *, by_default: bool) -> None:
+    """Have a corpus embedded by another model; until it has been, the old vectors serve."""
+    mine = sa.and_(*_within(corpus), e.is_gone.is_(False))
+    tx.execute(entries.update().where(mine).values(wants=model, by_default=by_default))
+
+
+def want_default(tx: Tx, model: str) -> None:
+    """The same for everything that follows the server's default."""
+    others = tx.execute(sa.select(e.wants).where(e.by_default, e.wants != model, e.is_gone.is_(False)).limit(1))
+    if others.first() is not None:
+        tx.execute(entries.update().where(e.by_default, e.is_gone.is_(False)).values(wants=model))
+
+
+def forget_corpus(tx: Tx, who: Actor, corpus: str) -> None:
+    """Everything of a corpus that is no more."""
+    tx.execute(entries.delete().where(e.organization_id == who.organization_id, e.corpus == corpus))
+
+
+def forget_items(tx: Tx, who: Actor, kind: str, ids: Iterable[str]) -> None:
+    """Everything of some items. Their ids stay, so that whoever holds them in memory learns of it."""
+    wanted = list(ids)
+    if not wanted:
+        return
+    stamp = _stamp(tx, who.organization_id, kind)
+    gone = {"terms": b"", "vectors": None, "speaker": None, "model": "", "wants": "", "is_gone": True, "stamp": stamp}
+    mine = sa.and_(e.organization_id == who.organization_id, e.item_id.in_(wanted))
+    tx.execute(entries.update().where(mine).values(**gone))
+
+
+def _within(corpus: Corpus) -> list[sa.ColumnElement[bool]]:
+    is_in = e.kind == corpus.kind if corpus.id is None else e.corpus == corpus.id
+    return [e.organization_id == corpus.organization_id, is_in]
+
+
+def _stamp(tx: Tx, organization_id: str, kind: str) -> int:
+    return count_up(tx, stamps.c.stamp, {"organization_id": organization_id, "kind": kind})

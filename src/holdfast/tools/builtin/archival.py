@@ -1,0 +1,94 @@
+"""The tools with which an agent keeps facts for later, and finds them (CONTRACT §6.3)."""
+
+from datetime import time
+from typing import Any, Literal
+
+from typing_extensions import TypedDict, Unpack
+
+from holdfast.archives import passages
+from holdfast.archives import store as archives
+from holdfast.archives.found import FoundPassage
+from holdfast.archives.model import Archive, NewArchive, NewPassage
+from holdfast.archives.passages import Narrowing
+from holdfast.kit.clock import zone
+from holdfast.tools.builtin.context import LookContext, ToolContext
+from holdfast.tools.builtin.moments import moment
+from holdfast.tools.builtin.tool import ToolError, tool
+
+DEFAULT_RESULTS = 5
+MOST_RESULTS = 50
+
+
+@tool("letta_core")
+def archival_memory_insert(ctx: ToolContext, content: str, tags: list[str] | None = None) -> None:
+    """Keep something for later, in a memory without limit that you can search. Write it so that it makes sense alone.
+
+    Args:
+        content: What to keep: names, dates and places instead of "he", "yesterday" and "there".
+        tags: Words under which it belongs, if any.
+    """
+    if not content.strip():
+        raise ToolError("`content` is empty; write what is to be kept.")
+    archive = archives.of_agent_or_new(ctx.tx, ctx.who, ctx.agent_id, _default_archive(ctx))
+    passages.insert(ctx.tx, ctx.who, archive.id, [NewPassage(text=content, tags=tags or [])], ctx.cause)
+
+
+class Narrow(TypedDict, total=False):
+    """What a search may be narrowed to."""
+
+    tags: list[str] | None
+    tag_match_mode: Literal["any", "all"] | None
+    top_k: int | None
+    start_datetime: str | None
+    end_datetime: str | None
+
+
+@tool("letta_core")
+async def archival_memory_search(
+    ctx: LookContext,
+    query: str,
+    **given: Unpack[Narrow],
+) -> list[dict[str, Any]]:
+    """Find what you have kept for later, by its words and its meaning, the best fit first.
+
+    Args:
+        query: What to look for: words, names or a question.
+        tags: Only what was kept under these tags.
+        tag_match_mode: "any" (when left out): one of the tags is enough. "all": all must be there.
+        top_k: How many results at most, 5 when left out.
+        start_datetime: Only what was kept from then on: a date (2026-03-31) or a time (2026-03-31T14:30).
+        end_datetime: Only what was kept until then, that day or minute included.
+    """
+    top_k = given.get("top_k") or DEFAULT_RESULTS
+    if top_k < 1:
+        raise ToolError(f"`top_k` is {top_k}; give 1 or more, or leave it out.")
+    wanted = _narrowing(ctx, given)
+    if not query.strip():
+        return []
+    found = await ctx.find.memories(ctx.who, ctx.agent_id, wanted, query, min(top_k, MOST_RESULTS))
+    return [_result(ctx, each) for each in found]
+
+
+def _narrowing(ctx: LookContext, given: Narrow) -> Narrowing:
+    begins, ends = given.get("start_datetime"), given.get("end_datetime")
+    start = moment("start_datetime", begins, ctx.timezone, time.min)
+    end = moment("end_datetime", ends, ctx.timezone, time.max)
+    if start and end and start > end:
+        raise ToolError(f"`start_datetime` {begins} is after `end_datetime` {ends}; exchange them.")
+    return Narrowing(given.get("tags") or (), given.get("tag_match_mode") == "all", start, end)
+
+
+def _default_archive(ctx: ToolContext) -> Archive:
+    """The archive that an agent gets when it keeps its first passage."""
+    return archives.made(ctx.who, NewArchive(name=f"Archive of {ctx.agent_name}"), ctx.embedding)
+
+
+def _result(ctx: LookContext, found: FoundPassage) -> dict[str, Any]:
+    passage = found.passage
+    return {
+        "id": passage.id,
+        "timestamp": passage.created_at.astimezone(zone(ctx.timezone)).isoformat(timespec="seconds"),
+        "content": passage.text,
+        "tags": passage.tags,
+        "relevance": {"score": round(found.score, 3), "words": found.terms},
+    }
