@@ -7,13 +7,12 @@ from fastapi import Path, Query, Response
 from holdfast.agents import load, store, wire
 from holdfast.agents.asked import Relations
 from holdfast.agents.load import Loaded
-from holdfast.agents.model import Agent
 from holdfast.agents.state import AgentState
 from holdfast.archives import passages
 from holdfast.archives import store as archives
 from holdfast.archives import wire as shown
 from holdfast.archives.asked import Searchable
-from holdfast.archives.model import Archive, EditPassage, NewArchive, NewPassage, Passage
+from holdfast.archives.model import Archive, EditPassage, NewPassage, Passage
 from holdfast.archives.wire import PassageJson
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
@@ -104,12 +103,6 @@ async def list_agents_of_archive(
     return reply(wire.states(await db.read(_holders, who, archive_id, page, relations), models))
 
 
-def default_archive(who: Who, agent: Agent) -> Archive:
-    """The archive that an agent gets with its first passage."""
-    chosen = {"embedding": agent.embedding, "embedding_config": agent.embedding_config}
-    return archives.made(who, NewArchive(name=f"Archive of {agent.name}"), chosen)
-
-
 def _page(tx: Tx, who: Who, agent_id: str, page: Page, search: str | None) -> tuple[Archive | None, list[Passage]]:
     store.get(tx, who, agent_id)
     archive = archives.of_agent(tx, who, agent_id)
@@ -122,7 +115,8 @@ def _page(tx: Tx, who: Who, agent_id: str, page: Page, search: str | None) -> tu
 
 def _insert(tx: Tx, who: Who, agent_id: str, new: NewPassage) -> tuple[Archive, list[Passage]]:
     agent = store.get(tx, who, agent_id)
-    archive = archives.of_agent_or_new(tx, who, agent_id, default_archive(who, agent))
+    chosen = {"embedding": agent.embedding, "embedding_config": agent.embedding_config}
+    archive = archives.of_agent_or_new(tx, who, agent_id, archives.default_of(who, agent.name, chosen))
     return archive, passages.insert(tx, who, archive.id, [new])
 
 

@@ -1,12 +1,13 @@
 """An archive: passages that agents look up when they need them, without any limit."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from holdfast.history.model import Reason, Replaced, Tracked
+from holdfast.kit.clock import Moment
 from holdfast.kit.entity import Entity, Hidden, Shape
 from holdfast.llm.settings import EmbeddingConfig
 
@@ -56,20 +57,11 @@ def _said(text: str) -> str:
     return text
 
 
-def _in_utc(moment: datetime) -> datetime:
-    """A time without an offset is meant in UTC."""
-    try:
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except OverflowError as beyond:
-        raise ValueError("this point in time is outside the years 1 to 9999 in UTC") from beyond
-
-
 def _distinct(tags: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(tag for tag in tags if tag))
 
 
 Text = Annotated[str, AfterValidator(_said)]
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
 Tags = Annotated[list[str], BeforeValidator(lambda tags: [] if tags is None else tags), AfterValidator(_distinct)]
 Facts = Annotated[dict[str, Any], BeforeValidator(lambda facts: {} if facts is None else facts)]
 

@@ -71,6 +71,11 @@ def made(who: Who, new: NewArchive, chosen: Mapping[str, Any]) -> Archive:
     )
 
 
+def default_of(who: Who, agent_name: str, chosen: Mapping[str, Any]) -> Archive:
+    """The archive that an agent gets with its first passage."""
+    return made(who, NewArchive(name=f"Archive of {agent_name}"), chosen)
+
+
 def create(tx: Tx, archive: Archive) -> Archive:
     return rows.insert(tx, archive)
 

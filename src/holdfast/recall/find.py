@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 
 from holdfast.archives import passages
 from holdfast.archives import store as archives
-from holdfast.archives.found import FoundPassage
+from holdfast.archives.model import Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.auth.model import Who
+from holdfast.kit.found import Found
 from holdfast.messages import store as messages
-from holdfast.messages.found import FoundMessage
+from holdfast.messages.model import Message
 from holdfast.messages.store import Narrowed
 from holdfast.recall.items import MESSAGES, PASSAGES
 from holdfast.recall.query import Mode
@@ -26,35 +27,35 @@ class Find:
 
     async def messages(
         self, who: Who, wanted: Narrowed, query: str, limit: int, mode: Mode = "hybrid"
-    ) -> Sequence[FoundMessage]:
+    ) -> Sequence[Found[Message]]:
         """The messages that fit best; without a query, the newest ones."""
         if not query.strip():
             newest = await self._db.read(messages.newest, who, wanted, limit)
-            return [FoundMessage(message, 0.0) for message in newest]
+            return [Found(message, 0.0) for message in newest]
         allowed: Collection[str] | None = None
         if wanted.is_narrow:
             allowed = await self._db.read(messages.ids_of, who, wanted)
         corpus = Corpus(who.organization_id, MESSAGES, wanted.agent_id)
         hits = await self._recall.search(corpus, query, limit, allowed=allowed, mode=mode)
         stored = await self._db.read(messages.many, who, [hit.id for hit in hits])
-        return [FoundMessage(stored[hit.id], hit.score, hit.parts, hit.terms) for hit in hits if hit.id in stored]
+        return [Found(stored[hit.id], hit.score, hit.parts, hit.terms) for hit in hits if hit.id in stored]
 
     async def passages(
         self, who: Who, archive_id: str | None, wanted: Narrowing, query: str, limit: int
-    ) -> Sequence[FoundPassage]:
+    ) -> Sequence[Found[Passage]]:
         """The passages of one archive, or of all, that fit best; without a query, the newest ones."""
         if not query.strip():
             newest = await self._db.read(passages.newest, who, archive_id, wanted, limit)
-            return [FoundPassage(passage, 0.0) for passage in newest]
+            return [Found(passage, 0.0) for passage in newest]
         allowed = await self._db.read(passages.allowed_ids, who, archive_id, wanted)
         corpus = Corpus(who.organization_id, PASSAGES, archive_id)
         hits = await self._recall.search(corpus, query, limit, allowed=allowed)
         stored = await self._db.read(passages.by_ids, who, [hit.id for hit in hits])
-        return [FoundPassage(stored[hit.id], hit.score, hit.parts, hit.terms) for hit in hits if hit.id in stored]
+        return [Found(stored[hit.id], hit.score, hit.parts, hit.terms) for hit in hits if hit.id in stored]
 
     async def memories(
         self, who: Who, agent_id: str, wanted: Narrowing, query: str, limit: int
-    ) -> Sequence[FoundPassage]:
+    ) -> Sequence[Found[Passage]]:
         """The same for the archive that an agent holds; an agent that holds none has stored nothing yet."""
         archive = await self._db.read(archives.of_agent, who, agent_id)
         return [] if archive is None else await self.passages(who, archive.id, wanted, query, limit)

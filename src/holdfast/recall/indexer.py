@@ -57,6 +57,8 @@ class Indexer:
         self._default = default
         self._is_busy = is_busy
         self._id = new_id("process")
+        self._wanted = ""
+        """The default that everything is known to follow."""
         self._worker: asyncio.Task[None] | None = None
         self._settling = set[asyncio.Task[None]]()
         self._embedding = asyncio.Lock()
@@ -114,13 +116,19 @@ class Indexer:
 
     async def _once(self) -> None:
         """Everything that there is to do, words first."""
-        await self._db.write(search.want_default, self._default())
+        if self._default() != self._wanted:
+            await self._db.write(search.want_default, self._default())
+            self._wanted = self._default()
         for source in SOURCES.values():
             while await self._read(source, None):
                 pass
-        while await self._db.write(search.lead, "embedding", self._id, LEAD_S):
+        while await self._has_work() and await self._db.write(search.lead, "embedding", self._id, LEAD_S):
             if not await self._embed(None) or self._is_busy():
                 return
+
+    async def _has_work(self) -> bool:
+        """Whether any vectors are missing that can be made now: a server at rest writes nothing."""
+        return bool(await self._db.read(search.pending, 1, self._resting_now()))
 
     def _resting_now(self) -> Sequence[str]:
         """The models that are left alone for now."""
@@ -196,9 +204,13 @@ def _row(item: Item, wants: str) -> EntryRow:
 
 
 def _store(tx: Tx, source: ItemSource, items: Sequence[Item], rows: Sequence[EntryRow]) -> None:
-    """Entries are numbered by organization; an item that has changed meanwhile is read again."""
-    for _, some in groupby(sorted(rows, key=lambda row: row.organization_id), lambda row: row.organization_id):
-        search.put(tx, list(some))
+    """Entries are numbered by organization; of what was removed meanwhile nothing is kept."""
+    for organization, some in groupby(
+        sorted(rows, key=lambda row: row.organization_id), lambda row: row.organization_id
+    ):
+        entries = list(some)
+        there = source.again(tx, organization, [row.item_id for row in entries])
+        search.put(tx, [row for row in entries if row.is_gone or row.item_id in there])
     source.mark(tx, items)
 
 

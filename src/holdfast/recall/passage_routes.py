@@ -11,14 +11,15 @@ from typing_extensions import TypedDict
 from holdfast.agents import store as agents
 from holdfast.archives import store as archives
 from holdfast.archives import wire
-from holdfast.archives.found import FoundPassage
-from holdfast.archives.model import Archive
+from holdfast.archives.model import Archive, Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.archives.wire import PassageJson
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
 from holdfast.errors import BadRequest
+from holdfast.kit.clock import Moment
 from holdfast.kit.entity import Shape
+from holdfast.kit.found import Found
 from holdfast.kit.ids import AgentId
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
@@ -33,7 +34,7 @@ MOST_RESULTS = 100
 
 Match = Literal["any", "all"]
 AsOf = Annotated[
-    datetime | None, Query(description="What was true then, superseded passages included; now when left out.")
+    Moment | None, Query(description="What was true then, superseded passages included; now when left out.")
 ]
 
 
@@ -46,9 +47,9 @@ class SearchPassages(Shape):
     tags: list[str] | None = None
     tag_match_mode: Match = "any"
     limit: Annotated[int, Field(ge=1, le=MOST_RESULTS)] = 50
-    start_date: datetime | None = None
-    end_date: datetime | None = None
-    as_of: datetime | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    as_of: Moment | None = None
 
 
 class SearchedPassage(TypedDict):
@@ -90,7 +91,7 @@ async def search_passages(body: SearchPassages, who: Caller, db: Db, find: Findi
             await db.read(archives.get, who, body.archive_id)
         found = await find.passages(who, body.archive_id, wanted, body.query or "", body.limit)
     holders = await db.read(_archives_of, who, found)
-    return reply([_shown(each, wire.passage(each.passage, holders[each.passage.archive_id], models)) for each in found])
+    return reply([_shown(each, wire.passage(each.item, holders[each.item.archive_id], models)) for each in found])
 
 
 @router.get("/agents/{agent_id}/archival-memory/search", Memories)
@@ -103,8 +104,8 @@ async def search_archival_memory(
     tags: Annotated[list[str] | None, Query(description="Only passages with these tags.")] = None,
     tag_match_mode: Annotated[Match, Query(description="One of the tags is enough, or all must be there.")] = "any",
     top_k: Annotated[int | None, Query(ge=1, le=MOST_RESULTS, description="How many passages at most.")] = None,
-    start_datetime: Annotated[datetime | None, Query(description="Only passages from then on.")] = None,
-    end_datetime: Annotated[datetime | None, Query(description="Only passages until then.")] = None,
+    start_datetime: Annotated[Moment | None, Query(description="Only passages from then on.")] = None,
+    end_datetime: Annotated[Moment | None, Query(description="Only passages until then.")] = None,
     as_of: AsOf = None,
 ) -> Response:
     """What an agent's archival memory holds about something, the best fit first."""
@@ -117,29 +118,24 @@ async def search_archival_memory(
 
 
 def _narrowing(
-    tags: list[str] | None, match: Match, start: datetime | None, end: datetime | None, as_of: datetime | None
+    tags: list[str] | None, match: Match, start: datetime | None, end: datetime | None, as_of: Moment | None
 ) -> Narrowing:
-    start, end, as_of = (_moment(each) for each in (start, end, as_of))
     if start is not None and end is not None and start > end:
         raise BadRequest(f"The search starts at {start.isoformat()} and ends before that, at {end.isoformat()}.")
     return Narrowing(tags or (), match == "all", start, end, as_of)
 
 
-def _moment(given: datetime | None) -> datetime | None:
-    return given.replace(tzinfo=UTC) if given is not None and given.tzinfo is None else given
+def _archives_of(tx: Tx, who: Who, found: Sequence[Found[Passage]]) -> dict[str, Archive]:
+    return archives.rows.many(tx, who, [each.item.archive_id for each in found])
 
 
-def _archives_of(tx: Tx, who: Who, found: Sequence[FoundPassage]) -> dict[str, Archive]:
-    return archives.rows.many(tx, who, [each.passage.archive_id for each in found])
-
-
-def _shown(found: FoundPassage, passage: PassageJson) -> SearchedPassage:
+def _shown(found: Found[Passage], passage: PassageJson) -> SearchedPassage:
     why = {"score_parts": dict(found.parts), "matched_terms": list(found.terms)}
     return {"passage": passage, "score": found.score, "metadata": why}
 
 
-def _memory(found: FoundPassage) -> FoundMemory:
-    passage = found.passage
+def _memory(found: Found[Passage]) -> FoundMemory:
+    passage = found.item
     return {
         "id": passage.id,
         "timestamp": passage.created_at.astimezone(UTC).isoformat(),

@@ -55,9 +55,6 @@ class Postings:
             scores[rows] += weight * counts * (K1 + 1) / (counts + damped[rows])
         return scores
 
-    def holders(self, term: str) -> "NDArray[np.int32]":
-        return self._of(term)[0]
-
     def _of(self, term: str) -> "tuple[NDArray[np.int32], NDArray[np.float64]]":
         import numpy as np
 

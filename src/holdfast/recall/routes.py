@@ -1,7 +1,7 @@
 """HTTP of searching what was said."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request, Response
@@ -12,12 +12,13 @@ from holdfast.agents import store as agents
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
 from holdfast.conversations import store as conversations
+from holdfast.kit.clock import Moment
 from holdfast.kit.entity import Shape
+from holdfast.kit.found import Found
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
-from holdfast.messages.found import FoundMessage
 from holdfast.messages.internal import InternalMessage, internal
-from holdfast.messages.model import Role
+from holdfast.messages.model import Message, Role
 from holdfast.messages.said import said
 from holdfast.messages.shapes import Timestamp
 from holdfast.messages.store import SEARCHED, Narrowed
@@ -43,8 +44,8 @@ class SearchMessages(Shape):
     agent_id: str | None = None
     conversation_id: str | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
-    start_date: datetime | None = None
-    end_date: datetime | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
 
 
 class SearchAgentMessages(SearchMessages):
@@ -107,15 +108,11 @@ def _narrowed(tx: Tx, who: Who, body: SearchMessages, roles: Any) -> Narrowed:
     agent_id = thread.agent_id if thread is not None else body.agent_id
     if agent_id is not None:
         agents.get(tx, who, agent_id)
-    return Narrowed(agent_id, thread, roles, _moment(body.start_date), _moment(body.end_date))
+    return Narrowed(agent_id, thread, roles, body.start_date, body.end_date)
 
 
-def _moment(given: datetime | None) -> datetime | None:
-    return given.replace(tzinfo=UTC) if given is not None and given.tzinfo is None else given
-
-
-def _shown(found: FoundMessage) -> SearchedMessage:
-    message = found.message
+def _shown(found: Found[Message]) -> SearchedMessage:
+    message = found.item
     return {
         "message_type": "user_message" if message.role == "user" else "assistant_message",
         "content": said(message),
@@ -129,10 +126,10 @@ def _shown(found: FoundMessage) -> SearchedMessage:
     }
 
 
-def _ranked(found: FoundMessage, among: Sequence[FoundMessage]) -> RankedMessage:
+def _ranked(found: Found[Message], among: Sequence[Found[Message]]) -> RankedMessage:
     return {
-        "embedded_text": said(found.message),
-        "message": internal(found.message),
+        "embedded_text": said(found.item),
+        "message": internal(found.item),
         "fts_rank": _rank(found, among, "text"),
         "vector_rank": _rank(found, among, "meaning"),
         "rrf_score": found.score,
@@ -141,7 +138,7 @@ def _ranked(found: FoundMessage, among: Sequence[FoundMessage]) -> RankedMessage
     }
 
 
-def _rank(found: FoundMessage, among: Sequence[FoundMessage], part: str) -> int | None:
+def _rank(found: Found[Message], among: Sequence[Found[Message]], part: str) -> int | None:
     """Where it stands among the found ones by this part of the score alone."""
     if part not in found.parts:
         return None

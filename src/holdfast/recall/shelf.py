@@ -39,9 +39,6 @@ class Shelf:
         self._groups: dict[str, int] = {}
         self._is_settled = True
 
-    def __len__(self) -> int:
-        return len(self._rows.keys() | self._fresh.keys())
-
     @property
     def models(self) -> Sequence[str]:
         """The models that have made vectors of it."""

@@ -38,13 +38,6 @@ class Space:
         if place is not None:
             self._owners.values[slice(*place)] = NOBODY
 
-    def move(self, row: int, to: int) -> None:
-        """A row has become another one."""
-        place = self._places.pop(row, None)
-        if place is not None:
-            self._owners.values[slice(*place)] = to
-            self._places[to] = place
-
     @property
     def bytes(self) -> int:
         return self._vectors.bytes + self._owners.bytes + 100 * len(self._places)

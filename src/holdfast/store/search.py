@@ -4,7 +4,7 @@ An item belongs to a corpus (an agent, an archive, a folder). Entries are number
 lock, so that whoever has seen all entries up to a stamp has missed none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
@@ -166,21 +166,8 @@ def count_pending(tx: Tx, corpus: Corpus, without: Sequence[str] = ()) -> int:
     return tx.execute(query.where(e.wants.not_in(list(without))) if without else query).scalar_one()
 
 
-def count(tx: Tx, corpus: Corpus) -> tuple[int, int]:
-    """How many entries a corpus has, and how many of them wait for a model."""
-    waits = sa.func.count(sa.case((IS_PENDING, 1)))
-    row = tx.execute(sa.select(sa.func.count(), waits).where(*_within(corpus), e.is_gone.is_(False))).one()
-    return row[0], row[1]
-
-
-def want(tx: Tx, corpus: Corpus, model: str, *, by_default: bool) -> None:
-    """Have a corpus embedded by another model; until it has been, the old vectors serve."""
-    mine = sa.and_(*_within(corpus), e.is_gone.is_(False))
-    tx.execute(entries.update().where(mine).values(wants=model, by_default=by_default))
-
-
 def want_default(tx: Tx, model: str) -> None:
-    """The same for everything that follows the server's default."""
+    """Have what follows the server's default embedded by another model; until it has been, the old vectors serve."""
     others = tx.execute(sa.select(e.wants).where(e.by_default, e.wants != model, e.is_gone.is_(False)).limit(1))
     if others.first() is not None:
         tx.execute(entries.update().where(e.by_default, e.is_gone.is_(False)).values(wants=model))
@@ -189,17 +176,6 @@ def want_default(tx: Tx, model: str) -> None:
 def forget_corpus(tx: Tx, who: Actor, corpus: str) -> None:
     """Everything of a corpus that is no more."""
     tx.execute(entries.delete().where(e.organization_id == who.organization_id, e.corpus == corpus))
-
-
-def forget_items(tx: Tx, who: Actor, kind: str, ids: Iterable[str]) -> None:
-    """Everything of some items. Their ids stay, so that whoever holds them in memory learns of it."""
-    wanted = list(ids)
-    if not wanted:
-        return
-    stamp = _stamp(tx, who.organization_id, kind)
-    gone = {"terms": b"", "vectors": None, "speaker": None, "model": "", "wants": "", "is_gone": True, "stamp": stamp}
-    mine = sa.and_(e.organization_id == who.organization_id, e.item_id.in_(wanted))
-    tx.execute(entries.update().where(mine).values(**gone))
 
 
 def _within(corpus: Corpus) -> list[sa.ColumnElement[bool]]:

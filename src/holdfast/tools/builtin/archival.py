@@ -7,10 +7,10 @@ from typing_extensions import TypedDict, Unpack
 
 from holdfast.archives import passages
 from holdfast.archives import store as archives
-from holdfast.archives.found import FoundPassage
-from holdfast.archives.model import Archive, NewArchive, NewPassage
+from holdfast.archives.model import NewPassage, Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.kit.clock import zone
+from holdfast.kit.found import Found
 from holdfast.tools.builtin.context import LookContext, ToolContext
 from holdfast.tools.builtin.moments import moment
 from holdfast.tools.builtin.tool import ToolError, tool
@@ -29,7 +29,8 @@ def archival_memory_insert(ctx: ToolContext, content: str, tags: list[str] | Non
     """
     if not content.strip():
         raise ToolError("`content` is empty; write what is to be kept.")
-    archive = archives.of_agent_or_new(ctx.tx, ctx.who, ctx.agent_id, _default_archive(ctx))
+    own = archives.default_of(ctx.who, ctx.agent_name, ctx.embedding)
+    archive = archives.of_agent_or_new(ctx.tx, ctx.who, ctx.agent_id, own)
     passages.insert(ctx.tx, ctx.who, archive.id, [NewPassage(text=content, tags=tags or [])], ctx.cause)
 
 
@@ -78,13 +79,8 @@ def _narrowing(ctx: LookContext, given: Narrow) -> Narrowing:
     return Narrowing(given.get("tags") or (), given.get("tag_match_mode") == "all", start, end)
 
 
-def _default_archive(ctx: ToolContext) -> Archive:
-    """The archive that an agent gets when it keeps its first passage."""
-    return archives.made(ctx.who, NewArchive(name=f"Archive of {ctx.agent_name}"), ctx.embedding)
-
-
-def _result(ctx: LookContext, found: FoundPassage) -> dict[str, Any]:
-    passage = found.passage
+def _result(ctx: LookContext, found: Found[Passage]) -> dict[str, Any]:
+    passage = found.item
     return {
         "id": passage.id,
         "timestamp": passage.created_at.astimezone(zone(ctx.timezone)).isoformat(timespec="seconds"),

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from holdfast.archives.found import FoundPassage
+from holdfast.archives.model import Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.auth.model import Who
 from holdfast.history.model import Cause
-from holdfast.messages.found import FoundMessage
+from holdfast.kit.found import Found
+from holdfast.messages.model import Message
 from holdfast.messages.store import Narrowed
 from holdfast.store.table import Tx
 
@@ -16,11 +17,11 @@ from holdfast.store.table import Tx
 class Finder(Protocol):
     """Finds what was said and stored; without a query, the newest of it."""
 
-    async def messages(self, who: Who, wanted: Narrowed, query: str, limit: int) -> Sequence[FoundMessage]: ...
+    async def messages(self, who: Who, wanted: Narrowed, query: str, limit: int) -> Sequence[Found[Message]]: ...
 
     async def memories(
         self, who: Who, agent_id: str, wanted: Narrowing, query: str, limit: int
-    ) -> Sequence[FoundPassage]:
+    ) -> Sequence[Found[Passage]]:
         """Passages of the archive that an agent holds."""
         ...
 

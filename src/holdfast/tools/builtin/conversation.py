@@ -5,8 +5,8 @@ from datetime import datetime, time
 from typing import Any, Literal
 
 from holdfast.kit.clock import now, zone
-from holdfast.messages.found import FoundMessage
-from holdfast.messages.model import Role
+from holdfast.kit.found import Found
+from holdfast.messages.model import Message, Role
 from holdfast.messages.said import said
 from holdfast.messages.store import Narrowed
 from holdfast.tools.builtin.context import LookContext, ToolContext
@@ -59,12 +59,12 @@ async def conversation_search(
         raise ToolError(f"`start_date` {start_date} is after `end_date` {end_date}; exchange them.")
     query = (query or "").strip()
     found = await ctx.find.messages(ctx.who, wanted, query, min(limit or DEFAULT_RESULTS, MOST_RESULTS))
-    results = [_result(ctx, each, text) for each in found if (text := said(each.message))]
+    results = [_result(ctx, each, text) for each in found if (text := said(each.item))]
     return {"message": _summary(results, query), "results": results}
 
 
-def _result(ctx: LookContext, found: FoundMessage, text: str) -> dict[str, Any]:
-    message = found.message
+def _result(ctx: LookContext, found: Found[Message], text: str) -> dict[str, Any]:
+    message = found.item
     relevance = {"relevance": {"score": round(found.score, 3), "words": found.terms}} if found.parts else {}
     return {
         "timestamp": message.created_at.astimezone(zone(ctx.timezone)).isoformat(timespec="seconds"),

@@ -1,16 +1,17 @@
-"""A message that a search has found."""
+"""What a search has found, whatever it looked for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from holdfast.messages.model import Message
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class FoundMessage:
-    """The message, and why it was found."""
+class Found(Generic[T]):
+    """The thing, and why it was found."""
 
-    message: Message
+    item: T
     score: float
     parts: Mapping[str, float] = field(default_factory=dict[str, float])
     """What the score is the sum of."""
