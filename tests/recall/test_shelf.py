@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from holdfast.recall.entry import ShelfEntry, describe
-from holdfast.recall.query import Hit, Mode, Query
+from holdfast.recall.query import Among, Hit, Mode, Query
 from holdfast.recall.shelf import Shelf
 
 WORDS = ("tea", "green", "turin", "anna", "engine", "bee", "honey", "rain")
@@ -135,4 +135,4 @@ def test_the_ends_of_the_range(mode: Mode) -> None:
     assert ask(one, "tea", 0, mode) == []
     same = shelf_of([entry(n, "tea") for n in range(5)])
     assert all(np.isfinite(hit.score) for hit in ask(same, "tea", 3, mode))
-    assert one.search(Query.of("tea", {}), 5, allowed=["item-unknown"]) == []
+    assert one.search(Query.of("tea", {}), 5, Among(["item-unknown"])) == []

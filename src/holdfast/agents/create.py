@@ -72,6 +72,7 @@ SAME_COLUMNS = [
     "metadata",
     "timezone",
     "max_files_open",
+    "auto_recall",
     "per_file_view_window_char_limit",
     "enable_sleeptime",
     "project_id",

@@ -38,6 +38,21 @@ Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_named
 Tokens = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
+MemorySource = Literal["passages", "messages", "all_messages"]
+
+
+class AutoRecall(Shape):
+    """Whether an agent is shown what its memory holds about a message, without having to look for it."""
+
+    enabled: bool = True
+    top_k: Annotated[int, Field(ge=1, le=20, description="How many memories at most.")] = 5
+    threshold: Annotated[float, Field(ge=0, le=1, description="How near a memory must be to the message.")] = 0.4
+    sources: Annotated[
+        list[MemorySource],
+        Field(description="Its archive; what left the view of this conversation; what was said in any of its."),
+    ] = ["passages", "messages"]
+
+
 class Choices(Shape):
     """What create and update have in common: everything that may be chosen for an agent."""
 
@@ -71,6 +86,7 @@ class Choices(Shape):
     timezone: str | None = None
     max_files_open: Annotated[int | None, Field(ge=0, le=1000)] = None
     per_file_view_window_char_limit: Annotated[int | None, Field(ge=0, le=2**31 - 1)] = None
+    auto_recall: AutoRecall | None = None
     hidden: bool | None = None
 
 
@@ -133,6 +149,7 @@ class Agent(Entity):
     timezone: str | None = None
     max_files_open: int | None = None
     per_file_view_window_char_limit: int | None = None
+    auto_recall: AutoRecall | None = None
     hidden: bool | None = None
     project_id: str | None = None
     template_id: str | None = None

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-from holdfast.agents.model import AgentType
+from holdfast.agents.model import AgentType, AutoRecall
 from holdfast.blocks.model import Block
 from holdfast.identities.model import Identity
 from holdfast.llm.settings import CompactionSettings, ModelSettings, ResponseFormat
@@ -131,4 +131,5 @@ class AgentState(TypedDict):
     timezone: str | None
     max_files_open: int | None
     per_file_view_window_char_limit: int | None
+    auto_recall: AutoRecall | None
     hidden: bool | None

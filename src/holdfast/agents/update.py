@@ -27,6 +27,7 @@ SAME_COLUMNS = [
     "timezone",
     "max_files_open",
     "per_file_view_window_char_limit",
+    "auto_recall",
     "enable_sleeptime",
     "hidden",
     "project_id",

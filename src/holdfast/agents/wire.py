@@ -112,6 +112,7 @@ def _state(loaded: Loaded, models: Models, seen: _Seen) -> dict[str, Any]:
         "last_run_duration_ms": agent.last_run_duration_ms,
         "last_stop_reason": agent.last_stop_reason,
         "timezone": agent.timezone,
+        "auto_recall": agent.auto_recall.model_dump() if agent.auto_recall else None,
         "hidden": agent.hidden,
         **seen.model(agent, models),
     }

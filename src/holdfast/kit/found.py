@@ -17,3 +17,5 @@ class Found(Generic[T]):
     """What the score is the sum of."""
     terms: Sequence[str] = ()
     """The words of the query that it holds."""
+    relevance: float = 0.0
+    """How near it is to the query by itself, between 0 and 1; scores only compare what was found together."""

@@ -68,8 +68,8 @@ def step(tx: Tx, work: Work) -> Done:
         message.step_id = work.step.id
     messages.append(tx, [*turn.inputs, *produced, *heartbeat])
     steps.insert(tx, _recorded(work, reason))
-    if turn.inputs and not is_over and not turn.run.background:
-        runs.change(tx, turn.who, turn.run.id, {"input": []})
+    if changes := _progress(turn, is_over=is_over):
+        runs.change(tx, turn.who, turn.run.id, changes)
     if reason is not None and is_over:
         _end_run(tx, turn, reason)
     return Done(produced, reason, heartbeat)
@@ -145,6 +145,16 @@ def _outcome(work: Work, produced: Sequence[Message]) -> Outcome:
     history = [*turn.past, *rules.past(produced, turn.run.id)] if ruled else []
     left = rules.outstanding(ruled, [tool.name for tool in turn.tools], history) if ruled else []
     return Outcome(made, ruled, left, work.answer.finish, said_nothing=work.spoken is None)
+
+
+def _progress(turn: Turn, *, is_over: bool) -> dict[str, Any]:
+    """What the first step changes of its run."""
+    changes: dict[str, Any] = {}
+    if turn.inputs and not is_over and not turn.run.background:
+        changes["input"] = []
+    if turn.inputs and turn.recalled is not None:
+        changes["memory_used"] = turn.recalled.used
+    return changes
 
 
 def _heartbeat(work: Work, verdict: Verdict) -> list[Message]:

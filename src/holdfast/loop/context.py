@@ -62,7 +62,8 @@ def shown(turn: Turn, messages: Sequence[Message]) -> list[Message]:
 
 def _transcript(turn: Turn) -> list[Message]:
     seen = [*turn.window[1:], *turn.inputs]
-    return turn.transcript.of(seen, lambda message: _shown(turn, message), (turn.dialect.forces, turn.thinks))
+    sent = turn.transcript.of(seen, lambda message: _shown(turn, message), (turn.dialect.forces, turn.thinks))
+    return turn.recalled.put_into(sent) if turn.recalled else sent
 
 
 def _shown(turn: Turn, message: Message) -> Message:

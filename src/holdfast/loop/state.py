@@ -14,6 +14,7 @@ from holdfast.llm.models import Models
 from holdfast.loop import dialect, rules
 from holdfast.loop.dialect import Arguments, LoopDialect
 from holdfast.loop.events import Spent
+from holdfast.loop.recalled import Recalled
 from holdfast.loop.rules import Allowed, Past
 from holdfast.loop.transcript import GrowingTranscript
 from holdfast.messages.model import Message
@@ -58,6 +59,8 @@ class Turn:
     context_window: int
     transcript: GrowingTranscript = field(default_factory=GrowingTranscript)
     """The window as it is sent."""
+    recalled: Recalled | None = None
+    """What the agent's memory holds about it, if it is to be shown that."""
     result: "Callable[[Tx, Turn, StopReason], Mapping[str, Any]] | None" = None
     """What the run keeps of a turn that ended well, beside how it ended."""
     concluded: StopReason | None = None

@@ -16,6 +16,7 @@ from holdfast.loop.act import look, plan
 from holdfast.loop.answer import Answer
 from holdfast.loop.dialect import THINKING
 from holdfast.loop.events import Began, Committed, Ended, Event, Said
+from holdfast.loop.recollect import recollect
 from holdfast.loop.state import Turn
 from holdfast.messages.model import Message, ToolCallPart
 from holdfast.runs.model import StopReason
@@ -42,6 +43,7 @@ async def play(db: Database, turn: Turn) -> AsyncGenerator[Event]:
 
 async def _steps(db: Database, turn: Turn) -> AsyncGenerator[Event]:
     ended = turn.concluded is not None
+    await recollect(turn)
     if turn.concluded is not None:
         await db.write(commit.finish, turn, turn.concluded)
         yield Ended(turn.concluded, turn.spent)

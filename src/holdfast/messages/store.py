@@ -1,6 +1,6 @@
 """The table of messages: append in order, read a thread's window, page through history."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -179,6 +179,8 @@ class Narrowed:
     roles: Sequence[Role] = SEARCHED
     start: datetime | None = None
     end: datetime | None = None
+    without: Collection[str] = ()
+    """Messages that whoever searches knows already; only searches by a query leave them out."""
 
     @property
     def is_narrow(self) -> bool:

@@ -36,9 +36,11 @@ class Find:
         if wanted.is_narrow:
             allowed = await self._db.read(messages.ids_of, who, wanted)
         corpus = Corpus(who.organization_id, MESSAGES, wanted.agent_id)
-        hits = await self._recall.search(corpus, query, limit, allowed=allowed, mode=mode)
+        hits = await self._recall.search(corpus, query, limit, allowed=allowed, without=wanted.without, mode=mode)
         stored = await self._db.read(messages.many, who, [hit.id for hit in hits])
-        return [Found(stored[hit.id], hit.score, hit.parts, hit.terms) for hit in hits if hit.id in stored]
+        return [
+            Found(stored[hit.id], hit.score, hit.parts, hit.terms, hit.relevance) for hit in hits if hit.id in stored
+        ]
 
     async def passages(
         self, who: Who, archive_id: str | None, wanted: Narrowing, query: str, limit: int
@@ -51,7 +53,9 @@ class Find:
         corpus = Corpus(who.organization_id, PASSAGES, archive_id)
         hits = await self._recall.search(corpus, query, limit, allowed=allowed)
         stored = await self._db.read(passages.by_ids, who, [hit.id for hit in hits])
-        return [Found(stored[hit.id], hit.score, hit.parts, hit.terms) for hit in hits if hit.id in stored]
+        return [
+            Found(stored[hit.id], hit.score, hit.parts, hit.terms, hit.relevance) for hit in hits if hit.id in stored
+        ]
 
     async def memories(
         self, who: Who, agent_id: str, wanted: Narrowing, query: str, limit: int

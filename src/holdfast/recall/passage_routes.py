@@ -70,6 +70,7 @@ class FoundMemory(TypedDict):
     score: float
     score_parts: dict[str, float]
     matched_terms: list[str]
+    relevance: float
 
 
 class Memories(TypedDict):
@@ -130,7 +131,7 @@ def _archives_of(tx: Tx, who: Who, found: Sequence[Found[Passage]]) -> dict[str,
 
 
 def _shown(found: Found[Passage], passage: PassageJson) -> SearchedPassage:
-    why = {"score_parts": dict(found.parts), "matched_terms": list(found.terms)}
+    why = {"score_parts": dict(found.parts), "matched_terms": list(found.terms), "relevance": found.relevance}
     return {"passage": passage, "score": found.score, "metadata": why}
 
 
@@ -144,4 +145,5 @@ def _memory(found: Found[Passage]) -> FoundMemory:
         "score": found.score,
         "score_parts": dict(found.parts),
         "matched_terms": list(found.terms),
+        "relevance": found.relevance,
     }

@@ -1,6 +1,6 @@
 """What is asked of a shelf, and what it finds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,18 @@ if TYPE_CHECKING:
 
 Mode = Literal["hybrid", "fts", "vector"]
 """By words and meaning, by words alone, by meaning alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Which items may be found."""
+
+    allowed: Collection[str] | None = None
+    """None for all."""
+    without: Collection[str] = ()
+
+
+ANY = Among()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +51,8 @@ class Hit:
     """They add up to the score."""
     terms: Sequence[str]
     """The words of the question that it holds."""
+    relevance: float = 0.0
+    """How near it is to the question by itself, between 0 and 1; the score only compares what was found together.
+
+    By its meaning; by the share of the question's words that it holds where no model can say.
+    """

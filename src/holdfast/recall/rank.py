@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.recall.indexes import Indexes
 from holdfast.recall.query import Mode, Query
-from holdfast.recall.weights import FULL, WEIGHTS
+from holdfast.recall.weights import ALIKE, CROWDING, FEW, FULL, WEIGHTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,8 @@ class Signs:
     """By name; they add up to the total."""
     may: "NDArray[np.bool_]"
     """The rows that can be found at all."""
+    relevance: "NDArray[np.float64]"
+    """How near each row is to the question by its meaning alone: 1 is the same; NaN where no model can say."""
 
     @property
     def total(self) -> "NDArray[np.float64]":
@@ -32,20 +34,21 @@ def signs_of(indexes: Indexes, query: Query, mode: Mode) -> Signs:
     table, terms = indexes.table, list(query.terms)
     alive = table.alive.values
     everything = np.ones(len(alive), np.bool_)
-    closeness = _closeness(indexes, query) if mode != "fts" else None
+    near = _nearness(indexes, query) if mode != "fts" else None
+    relevance = np.full(len(alive), np.nan) if near is None else near.relevance
     if mode == "vector":
-        known = everything if closeness is None else ~np.isnan(closeness)
-        return Signs({"meaning": _part(closeness, alive, WEIGHTS.meaning)}, known & (closeness is not None))
+        known = ~everything if near is None else ~np.isnan(near.standard)
+        return Signs({"meaning": _meaning(near, len(alive))}, known, relevance)
     own = indexes.own.scores(terms, table.own_length.values, alive)
     context = indexes.context.scores(terms, table.context_length.values, alive)
     parts = {"text": WEIGHTS.text * _standard(context, alive)}
-    if closeness is not None:
-        parts["meaning"] = _part(closeness, alive, WEIGHTS.meaning)
+    if near is not None:
+        parts["meaning"] = _meaning(near, len(alive))
     parts["session"] = _session(own, table.session.values, alive)
     parts["speaker"] = WEIGHTS.speaker * _standard(_named(indexes, query, len(alive)), alive)
     parts["length"] = WEIGHTS.length * np.minimum(table.own_length.values, FULL) / FULL
     parts["by_user"] = WEIGHTS.by_user * table.by_user.values
-    return Signs(parts, (own > 0) if mode == "fts" else everything)
+    return Signs(parts, (own > 0) if mode == "fts" else everything, relevance)
 
 
 def best(total: "NDArray[Any]", may: "NDArray[np.bool_]", position: "NDArray[Any]", most: int) -> list[int]:
@@ -59,26 +62,52 @@ def best(total: "NDArray[Any]", may: "NDArray[np.bool_]", position: "NDArray[Any
     return rows[np.lexsort((position[rows], -total[rows]))][:most].tolist()
 
 
-def _closeness(indexes: Indexes, query: Query) -> "NDArray[np.float64] | None":
-    """Cosines in standard deviations, for each model among its own; None when no model knows the question."""
+@dataclass(frozen=True, slots=True)
+class _Nearness:
+    """How near the pieces of each row are to the question; NaN where no model can say."""
+
+    standard: "NDArray[np.float64]"
+    """In standard deviations, for each model among its own."""
+    relevance: "NDArray[np.float64]"
+
+
+def _nearness(indexes: Indexes, query: Query) -> _Nearness | None:
+    """None when no model knows the question."""
     import numpy as np
 
     rows = len(indexes.table.alive.values)
-    found: NDArray[np.float64] | None = None
+    found: _Nearness | None = None
     for model, space in indexes.spaces.items():
         if (question := query.vectors.get(model)) is None or len(question) != space.dimension:
             continue
-        near = space.closeness(question, rows)
-        near = _standard(near, ~np.isnan(near))
-        found = near if found is None else np.where(np.isnan(found), near, found)
+        cosines = space.closeness(question, rows)
+        each = _Nearness(_standard(cosines, ~np.isnan(cosines)), _beyond_usual(cosines))
+        found = (
+            each
+            if found is None
+            else _Nearness(
+                np.where(np.isnan(found.standard), each.standard, found.standard),
+                np.where(np.isnan(found.relevance), each.relevance, found.relevance),
+            )
+        )
     return found
 
 
-def _part(closeness: "NDArray[np.float64] | None", alive: "NDArray[np.bool_]", weight: float) -> "NDArray[np.float64]":
+def _beyond_usual(cosines: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """Cosines, less what any two texts have in common to a model that finds all texts alike."""
+    import numpy as np
+
+    known = int((~np.isnan(cosines)).sum())
+    usual = float(np.nanmean(cosines)) * known / (known + FEW) if known else 0.0
+    base = CROWDING * max(0.0, usual - ALIKE)
+    return np.clip((cosines - base) / (1 - base), 0.0, 1.0)
+
+
+def _meaning(near: _Nearness | None, rows: int) -> "NDArray[np.float64]":
     """Rows without vectors are taken for average: nothing speaks for them, and nothing against them."""
     import numpy as np
 
-    return np.zeros(len(alive)) if closeness is None else weight * np.nan_to_num(closeness)
+    return np.zeros(rows) if near is None else WEIGHTS.meaning * np.nan_to_num(near.standard)
 
 
 def _standard(values: "NDArray[np.float64]", among: "NDArray[np.bool_]") -> "NDArray[np.float64]":

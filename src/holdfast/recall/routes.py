@@ -69,6 +69,7 @@ class SearchedMessage(TypedDict):
     score: float
     score_parts: dict[str, float]
     matched_terms: list[str]
+    relevance: float
 
 
 class RankedMessage(TypedDict):
@@ -81,6 +82,7 @@ class RankedMessage(TypedDict):
     rrf_score: float
     score_parts: dict[str, float]
     matched_terms: list[str]
+    relevance: float
 
 
 @router.post("/messages/search", list[SearchedMessage])
@@ -123,6 +125,7 @@ def _shown(found: Found[Message]) -> SearchedMessage:
         "score": found.score,
         "score_parts": dict(found.parts),
         "matched_terms": list(found.terms),
+        "relevance": found.relevance,
     }
 
 
@@ -135,6 +138,7 @@ def _ranked(found: Found[Message], among: Sequence[Found[Message]]) -> RankedMes
         "rrf_score": found.score,
         "score_parts": dict(found.parts),
         "matched_terms": list(found.terms),
+        "relevance": found.relevance,
     }
 
 

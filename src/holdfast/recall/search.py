@@ -9,7 +9,7 @@ from holdfast.auth.model import Who
 from holdfast.errors import AppError
 from holdfast.recall.indexer import Choose, Indexer
 from holdfast.recall.items import PASSAGES
-from holdfast.recall.query import Hit, Mode, Query
+from holdfast.recall.query import Among, Hit, Mode, Query
 from holdfast.recall.shelf import Shelf
 from holdfast.recall.shelves import Shelves
 from holdfast.store.search import Corpus
@@ -39,7 +39,14 @@ class Recall:
         self._choose = choose
 
     async def search(
-        self, corpus: Corpus, text: str, limit: int, *, allowed: Collection[str] | None = None, mode: Mode = "hybrid"
+        self,
+        corpus: Corpus,
+        text: str,
+        limit: int,
+        *,
+        allowed: Collection[str] | None = None,
+        without: Collection[str] = (),
+        mode: Mode = "hybrid",
     ) -> Sequence[Hit]:
         """The best items of a corpus, best first; of those allowed, if that is said."""
         text = text.strip()[:LONGEST_QUERY]
@@ -50,7 +57,7 @@ class Recall:
             await self.indexer.settle(corpus, SETTLE_S)
         async with self._shelves.open(corpus) as shelf:
             query = Query.of(text, await self._vectors(corpus, shelf, text, mode))
-            return await asyncio.to_thread(shelf.search, query, limit, allowed, mode)
+            return await asyncio.to_thread(shelf.search, query, limit, Among(allowed, without), mode)
 
     async def settle(self, who: Who, archive_id: str) -> None:
         """Passages were stored: make them known."""

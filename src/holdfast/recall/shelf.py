@@ -4,6 +4,7 @@ A shelf is changed and searched by one thread at a time; whoever holds it sees t
 entries alone, not on the order or the number of the steps in which they came.
 """
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.recall.entry import ShelfEntry
 from holdfast.recall.indexes import Indexes
-from holdfast.recall.query import Hit, Mode, Query
+from holdfast.recall.query import ANY, Among, Hit, Mode, Query
 from holdfast.recall.rank import Signs, best, signs_of
 from holdfast.recall.spaces import Space
 from holdfast.recall.table import NOTHING, UNKNOWN
@@ -67,17 +68,17 @@ class Shelf:
                 self._bury(row)
                 self._is_settled = False
 
-    def search(
-        self, query: Query, most: int, allowed: Collection[str] | None = None, mode: Mode = "hybrid"
-    ) -> list[Hit]:
+    def search(self, query: Query, most: int, among: Among = ANY, mode: Mode = "hybrid") -> list[Hit]:
         """The best entries, best first; equal ones in the order of the corpus."""
         self._settle()
         if not self._rows or most < 1:
             return []
         signs = signs_of(self._indexes, query, mode)
         may = self._indexes.table.alive.values & signs.may
-        if allowed is not None:
-            may &= self._among(allowed)
+        if among.allowed is not None:
+            may &= self._are(among.allowed)
+        if among.without:
+            may &= ~self._are(among.without)
         order = best(signs.total, may, self._indexes.table.position.values, most)
         return [self._hit(row, signs, query) for row in order]
 
@@ -86,7 +87,10 @@ class Shelf:
         parts = {name: round(float(values[row]), 6) for name, values in signs.parts.items()}
         held = {*entry.terms}
         matched = dict.fromkeys(word for term, word in query.terms.items() if term in held)
-        return Hit(entry.id, round(sum(parts.values()), 6), parts, list(matched))
+        relevance = float(signs.relevance[row])
+        if math.isnan(relevance):
+            relevance = len(held.intersection(query.terms)) / max(len(query.terms), 1)
+        return Hit(entry.id, round(sum(parts.values()), 6), parts, list(matched), round(relevance, 4))
 
     def _living(self, row: int) -> ShelfEntry:
         entry = self._entries[row]
@@ -94,7 +98,7 @@ class Shelf:
             raise LookupError(f"row {row} is dead")
         return entry
 
-    def _among(self, ids: Collection[str]) -> "NDArray[np.bool_]":
+    def _are(self, ids: Collection[str]) -> "NDArray[np.bool_]":
         import numpy as np
 
         chosen = np.zeros(len(self._entries), np.bool_)

@@ -31,3 +31,7 @@ GAP_S = 1800.0
 """A longer silence begins another session."""
 K1, B = 1.2, 0.75
 """Of BM25, as usual."""
+
+ALIKE, CROWDING, FEW = 0.25, 1.3, 30
+"""A model to which the texts of a corpus are usually nearer than `ALIKE` crowds them: so much of the rest is taken off
+every cosine before it is called relevance. The mean of fewer than `FEW` texts says little."""

@@ -53,6 +53,8 @@ class Run(Entity):
     callback_error: str | None = None
     ttft_ns: int | None = None
     total_duration_ns: int | None = None
+    memory_used: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])
+    """What its model was shown of the agent's memory without having asked for it."""
     input: Annotated[list[Any], Hidden] = Field(default_factory=list[Any])
     """What was sent, until the first step's commit turns it into messages."""
     num_steps: Annotated[int, Hidden] = 0

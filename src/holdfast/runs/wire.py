@@ -16,6 +16,14 @@ class RequestConfig(TypedDict):
     include_return_message_types: list[MessageType] | None
 
 
+class UsedMemory(TypedDict):
+    """A memory that the model was shown, and how near it was to the message."""
+
+    id: str
+    type: Literal["passage", "message"]
+    relevance: float
+
+
 class RunJson(TypedDict):
     id: str
     agent_id: str
@@ -34,6 +42,7 @@ class RunJson(TypedDict):
     callback_error: str | None
     ttft_ns: int | None
     total_duration_ns: int | None
+    memory_used: list[UsedMemory]
 
 
 class RunMetrics(TypedDict):

@@ -12,9 +12,11 @@ from holdfast.conversations import store as conversations
 from holdfast.errors import Busy
 from holdfast.llm.models import Models
 from holdfast.loop import context
+from holdfast.loop.recollect import recollect
 from holdfast.messages import store as messages
 from holdfast.messages import threads
 from holdfast.messages.threads import Thread
+from holdfast.store.database import Database
 from holdfast.store.table import Tx
 from holdfast.turns.begin import Asked, Worker, peek
 
@@ -39,9 +41,10 @@ def recompile_conversation(tx: Tx, who: Who, conversation_id: str, agent_id: str
     return sections.text if sections else ""
 
 
-def next_request(tx: Tx, asked: Asked, models: Models, worker: Worker) -> dict[str, Any]:
+async def next_request(db: Database, asked: Asked, models: Models, worker: Worker) -> dict[str, Any]:
     """The request that the provider would get for this input; nothing is stored."""
-    turn = peek(tx, asked, models, worker)
+    turn = await db.read(peek, asked, models, worker)
+    await recollect(turn)
     return turn.provider.preview(context.build(turn))
 
 

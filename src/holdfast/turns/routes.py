@@ -65,7 +65,7 @@ async def preview_request(
     agent_id: AgentId, body: SendMessage, who: Caller, db: Db, models: Llms, runner: Running
 ) -> Response:
     asked = Asked(who, body, lambda tx: agents.with_own_thread(tx, who, agent_id), "preview")
-    return reply(await db.read(reset.next_request, asked, models, runner.worker))
+    return reply(await reset.next_request(db, asked, models, runner.worker))
 
 
 @router.post("/agents/{agent_id}/messages/cancel", dict[str, str])
@@ -99,7 +99,7 @@ async def preview_conversation_request(
     conversation_id: ConversationId, body: SendConversationMessage, who: Caller, db: Db, models: Llms, runner: Running
 ) -> Response:
     asked = Asked(who, body, lambda tx: conversations.with_agent(tx, who, conversation_id, body.agent_id), "preview")
-    return reply(await db.read(reset.next_request, asked, models, runner.worker))
+    return reply(await reset.next_request(db, asked, models, runner.worker))
 
 
 @router.post("/conversations/{conversation_id}/cancel", dict[str, str], tag="conversations")
