@@ -76,7 +76,6 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.organizations = OrganizationModels(db, models, app.state.egress)
     app.state.embedders = Embedders()
     app.state.recall = _recall(app)
-    app.state.settle_archive = app.state.recall.settle
     app.state.find = Find(db, app.state.recall)
     app.state.runner = Runner(db, _ports(settings, db, app), settings)
     app.state.draining = asyncio.Event()

@@ -16,6 +16,7 @@ from holdfast.messages import routes as messages
 from holdfast.providers import model_routes
 from holdfast.providers import routes as providers
 from holdfast.recall import passage_routes as passage_search
+from holdfast.recall import progress_routes
 from holdfast.recall import routes as message_search
 from holdfast.runs import routes as runs
 from holdfast.steps import routes as steps
@@ -49,6 +50,7 @@ ROUTERS: tuple[Router, ...] = (
     providers.router,
     message_search.router,
     passage_search.router,
+    progress_routes.router,
     run_routes.router,
     runs.router,
     steps.router,

@@ -1,5 +1,6 @@
 """HTTP of an agent's archival memory: its passages, the archive that it holds, and the agents that hold one."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Path, Query, Response
@@ -12,7 +13,8 @@ from holdfast.archives import passages
 from holdfast.archives import store as archives
 from holdfast.archives import wire as shown
 from holdfast.archives.asked import Searchable
-from holdfast.archives.model import Archive, EditPassage, NewPassage, Passage
+from holdfast.archives.keep import keep
+from holdfast.archives.model import Archive, EditPassage, NewPassage, Passage, StorePassage
 from holdfast.archives.wire import PassageJson
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
@@ -29,6 +31,7 @@ router = Router("passages")
 
 MemoryId = Annotated[str, Path(description="The id of a passage in the archive that the agent holds.")]
 LIMIT = 100
+NONE_SAID: Mapping[str, str] = {}
 
 
 @router.get("/agents/{agent_id}/archival-memory", list[PassageJson])
@@ -52,11 +55,13 @@ async def list_archival_memory(
 
 @router.post("/agents/{agent_id}/archival-memory", list[PassageJson])
 async def insert_archival_memory(
-    agent_id: AgentId, new: NewPassage, who: Caller, db: Db, models: Llms, settle: Searchable
+    agent_id: AgentId, new: StorePassage, who: Caller, db: Db, models: Llms, search: Searchable
 ) -> Response:
     """Store a passage in the archive that an agent holds; its first one makes an archive of its own."""
-    archive, made = await db.write(_insert, who, agent_id, new)
-    await settle(who, archive.id)
+    held = await db.read(_held, who, agent_id) if new.link_duplicates else None
+    same = await search.same(who, held.id, [new.text]) if held is not None else NONE_SAID
+    archive, made = await db.write(_insert, who, agent_id, new, same)
+    await search.settle(who, archive.id)
     return reply(shown.passages(made, archive, models))
 
 
@@ -104,8 +109,7 @@ async def list_agents_of_archive(
 
 
 def _page(tx: Tx, who: Who, agent_id: str, page: Page, search: str | None) -> tuple[Archive | None, list[Passage]]:
-    store.get(tx, who, agent_id)
-    archive = archives.of_agent(tx, who, agent_id)
+    archive = _held(tx, who, agent_id)
     if archive is None:
         for cursor in filter(None, (page.before, page.after)):
             raise passages.rows.missing(cursor)
@@ -113,11 +117,16 @@ def _page(tx: Tx, who: Who, agent_id: str, page: Page, search: str | None) -> tu
     return archive, passages.page(tx, who, archive.id, page, search)
 
 
-def _insert(tx: Tx, who: Who, agent_id: str, new: NewPassage) -> tuple[Archive, list[Passage]]:
+def _held(tx: Tx, who: Who, agent_id: str) -> Archive | None:
+    store.get(tx, who, agent_id)
+    return archives.of_agent(tx, who, agent_id)
+
+
+def _insert(tx: Tx, who: Who, agent_id: str, new: NewPassage, same: Mapping[str, str]) -> tuple[Archive, list[Passage]]:
     agent = store.get(tx, who, agent_id)
     chosen = {"embedding": agent.embedding, "embedding_config": agent.embedding_config}
     archive = archives.of_agent_or_new(tx, who, agent_id, archives.default_of(who, agent.name, chosen))
-    return archive, passages.insert(tx, who, archive.id, [new])
+    return archive, keep(tx, who, archive.id, [new], same)
 
 
 def _change(tx: Tx, who: Who, agent_id: str, memory_id: str, changes: Patch[EditPassage]) -> tuple[Archive, Passage]:
@@ -134,8 +143,7 @@ def _delete(tx: Tx, who: Who, agent_id: str, memory_id: str) -> None:
 
 def _holding(tx: Tx, who: Who, agent_id: str, memory_id: str) -> Archive:
     """The agent's archive, which holds the passage."""
-    store.get(tx, who, agent_id)
-    archive = archives.of_agent(tx, who, agent_id)
+    archive = _held(tx, who, agent_id)
     if archive is None:
         raise passages.rows.missing(memory_id)
     passages.get(tx, who, archive.id, memory_id)

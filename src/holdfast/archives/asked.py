@@ -1,18 +1,27 @@
 """What archives' routes need of the search above them."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
 from holdfast.auth.model import Who
 
-Settle = Callable[[Who, str], Awaitable[None]]
-"""Waits until what was stored in an archive can be found, or for as long as a request may take."""
+
+class PassageSearch(Protocol):
+    """Search, as far as whoever stores passages has to do with it."""
+
+    async def settle(self, who: Who, archive_id: str) -> None:
+        """Wait until what was stored in an archive can be found, or for as long as a request may take."""
+        ...
+
+    async def same(self, who: Who, archive_id: str, texts: Sequence[str]) -> Mapping[str, str]:
+        """For those texts that say no more than a passage of the archive: that passage's id."""
+        ...
 
 
-async def _settle(request: Request) -> Settle:
-    return request.app.state.settle_archive
+async def _search(request: Request) -> PassageSearch:
+    return request.app.state.find
 
 
-Searchable = Annotated[Settle, Depends(_settle)]
+Searchable = Annotated[PassageSearch, Depends(_search)]

@@ -14,21 +14,23 @@ from holdfast.llm.settings import EmbeddingConfig
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class ChangeArchive(Shape):
-    """What can be changed of an archive."""
+class ArchiveBasics(Shape):
+    """What an archive says of itself."""
 
     name: Name
     description: str | None = None
+    link_duplicates: bool = True
+    """Whether agents that store what is there already are told so, instead of storing it twice."""
 
 
-class NewArchive(ChangeArchive):
-    """What a client may set."""
+class NewArchive(ArchiveBasics):
+    """What a client may set; all of it can be changed later."""
 
     embedding: str | None = None
     embedding_config: EmbeddingConfig | None = None
 
 
-class Archive(ChangeArchive, Entity):
+class Archive(ArchiveBasics, Entity):
     """The domain object and the row; V1's JSON is `wire.archive`."""
 
     metadata: dict[str, Any] | None = None
@@ -80,6 +82,15 @@ class NewPassage(ChangePassage):
     created_at: Moment | None = None
 
 
+Linked = Annotated[bool, Field(description="Answer with the passage that says the same already, if there is one.")]
+
+
+class StorePassage(NewPassage):
+    """The body of an insert."""
+
+    link_duplicates: Linked = False
+
+
 class EditPassage(ChangePassage):
     """The fields of a change, and why it is made."""
 
@@ -98,6 +109,15 @@ class NewPassages(Shape):
     """The body of a batch: all of them are stored, or none."""
 
     passages: list[NewPassage]
+    link_duplicates: Linked = False
+
+    @classmethod
+    def of(cls, one: StorePassage) -> "NewPassages":
+        return cls(passages=[one], link_duplicates=one.link_duplicates)
+
+    @property
+    def texts(self) -> list[str]:
+        return [each.text for each in self.passages]
 
 
 class Passage(ChangePassage, Tracked):

@@ -9,7 +9,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from holdfast.archives import store as archives
-from holdfast.archives.model import NewPassage, Passage, PassageVersion
+from holdfast.archives.model import Archive, NewPassage, Passage, PassageVersion
 from holdfast.auth.model import Who
 from holdfast.errors import Conflict
 from holdfast.history.model import NOTHING, Cause
@@ -173,6 +173,15 @@ def put_back(tx: Tx, who: Who, before: Passage, version: int, cause: Cause) -> P
         successor = rows.find(tx, who, before.superseded_by)
         if successor is not None and not successor.is_deleted:
             delete(tx, who, successor.id, cause)
+    return after
+
+
+def change_archive(tx: Tx, who: Who, id: str, values: Mapping[str, Any], default: str) -> Archive:
+    """Set fields; passages are embedded anew when the model is another one. `default` is the server's model."""
+    before = archives.hold(tx, who, id)
+    after = archives.change(tx, who, id, values)
+    if before.embedding != after.embedding:
+        search.want(tx, who, id, after.embedding or default, by_default=after.embedding is None)
     return after
 
 

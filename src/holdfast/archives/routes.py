@@ -1,12 +1,22 @@
 """HTTP of archives and of the passages in them. An agent's own paths are in `agents/passages_routes.py`."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Query, Response
 
 from holdfast.archives import passages, store, wire
-from holdfast.archives.asked import Searchable
-from holdfast.archives.model import Archive, ArchiveFilter, ChangeArchive, NewArchive, NewPassage, NewPassages, Passage
+from holdfast.archives.asked import PassageSearch, Searchable
+from holdfast.archives.keep import keep
+from holdfast.archives.model import (
+    Archive,
+    ArchiveFilter,
+    NewArchive,
+    NewPassage,
+    NewPassages,
+    Passage,
+    StorePassage,
+)
 from holdfast.archives.wire import ArchiveJson, PassageJson
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
@@ -17,11 +27,14 @@ from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.llm import chosen
 from holdfast.llm.asked import Llms
+from holdfast.store.database import Database
 from holdfast.store.table import Tx
 
 router = Router("archives")
 
 Wanted = Annotated[ArchiveFilter, Query()]
+FOLLOW = "default"
+"""What an archive names as its embedding model to have none of its own."""
 
 
 @router.get("/archives/", list[ArchiveJson])
@@ -47,10 +60,21 @@ async def retrieve_archive(archive_id: ArchiveId, who: Caller, db: Db, models: L
 
 @router.patch("/archives/{archive_id}", ArchiveJson)
 async def update_archive(
-    archive_id: ArchiveId, changes: Patch[ChangeArchive], who: Caller, db: Db, models: Llms
+    archive_id: ArchiveId, changes: Patch[NewArchive], who: Caller, db: Db, models: Llms
 ) -> Response:
-    """Change the name and the description; null leaves them as they are."""
-    return reply(wire.archive(await db.write(store.change, who, archive_id, changes.values), models))
+    """Change what was chosen; null leaves a field as it is.
+
+    Another embedding model embeds all passages anew, in the background; until then the old vectors serve. "default"
+    follows the server's default from now on.
+    """
+    values = {**changes.values}
+    handle, config = values.pop("embedding", None), values.pop("embedding_config", None)
+    if handle == FOLLOW:
+        values |= {"embedding": None, "embedding_config": None}
+    else:
+        values |= chosen.embedding(models, handle, config)
+    default = models.embedding_card(None).handle
+    return reply(wire.archive(await db.write(passages.change_archive, who, archive_id, values, default), models))
 
 
 @router.delete("/archives/{archive_id}", None, status=204)
@@ -62,21 +86,19 @@ async def delete_archive(archive_id: ArchiveId, who: Caller, db: Db) -> Response
 
 @router.post("/archives/{archive_id}/passages", PassageJson)
 async def create_passage(
-    archive_id: ArchiveId, who: Caller, db: Db, models: Llms, settle: Searchable, new: NewPassage
+    archive_id: ArchiveId, who: Caller, db: Db, models: Llms, search: Searchable, new: StorePassage
 ) -> Response:
     """Store a passage."""
-    archive, made = await db.write(_insert, who, archive_id, [new])
-    await settle(who, archive_id)
+    archive, made = await _store(db, who, archive_id, search, NewPassages.of(new))
     return reply(wire.passage(made[0], archive, models))
 
 
 @router.post("/archives/{archive_id}/passages/batch", list[PassageJson])
 async def create_passages(
-    archive_id: ArchiveId, who: Caller, db: Db, models: Llms, settle: Searchable, new: NewPassages
+    archive_id: ArchiveId, who: Caller, db: Db, models: Llms, search: Searchable, new: NewPassages
 ) -> Response:
     """Store many passages at once: all of them, or none."""
-    archive, made = await db.write(_insert, who, archive_id, new.passages)
-    await settle(who, archive_id)
+    archive, made = await _store(db, who, archive_id, search, new)
     return reply(wire.passages(made, archive, models))
 
 
@@ -87,8 +109,21 @@ async def delete_passage(archive_id: ArchiveId, passage_id: PassageId, who: Call
     return Response(status_code=204)
 
 
-def _insert(tx: Tx, who: Who, archive_id: str, new: list[NewPassage]) -> tuple[Archive, list[Passage]]:
-    made = passages.insert(tx, who, archive_id, new)
+async def _store(
+    db: Database, who: Who, archive_id: str, search: PassageSearch, new: NewPassages
+) -> tuple[Archive, list[Passage]]:
+    if new.link_duplicates:
+        await db.read(store.get, who, archive_id)
+    same = await search.same(who, archive_id, new.texts) if new.link_duplicates else None
+    stored = await db.write(_insert, who, archive_id, new.passages, same)
+    await search.settle(who, archive_id)
+    return stored
+
+
+def _insert(
+    tx: Tx, who: Who, archive_id: str, new: list[NewPassage], same: Mapping[str, str] | None
+) -> tuple[Archive, list[Passage]]:
+    made = passages.insert(tx, who, archive_id, new) if same is None else keep(tx, who, archive_id, new, same)
     return store.get(tx, who, archive_id), made
 
 

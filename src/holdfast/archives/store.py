@@ -64,6 +64,7 @@ def made(who: Who, new: NewArchive, chosen: Mapping[str, Any]) -> Archive:
         **chosen,
         name=new.name,
         description=new.description,
+        link_duplicates=new.link_duplicates,
         id=new_id("archive"),
         organization_id=who.organization_id,
         created_by_id=who.user_id,

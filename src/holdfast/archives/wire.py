@@ -19,6 +19,7 @@ class ArchiveJson(TypedDict):
     vector_db_provider: str
     embedding: str | None
     embedding_config: EmbeddingConfigWire | None
+    link_duplicates: bool
     metadata: dict[str, Any] | None
     created_at: datetime
     updated_at: datetime | None
@@ -55,6 +56,7 @@ def archive(found: Archive, models: Models) -> ArchiveJson:
         "vector_db_provider": "native",
         "embedding": card.handle if card else None,
         "embedding_config": llm.embedding_config(card, found.embedding_config) if card else None,
+        "link_duplicates": found.link_duplicates,
         "metadata": found.metadata,
         "created_at": found.created_at,
         "updated_at": found.updated_at,

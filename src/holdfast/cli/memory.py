@@ -108,6 +108,27 @@ def restore(
     typer.echo(f"Put back version {version} of {what}; it is version {_newest(client, place)} now.")
 
 
+@app.command()
+def progress(
+    archive: Annotated[str | None, typer.Option("--archive", help="Only the passages of this archive, by id.")] = None,
+    agent: Annotated[
+        str | None, typer.Option("--agent", "-a", help="Only this agent's messages, by name or id.")
+    ] = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how much of the memory is embedded, by model: after a change of model, or while much is stored."""
+    client = Client(url, key)
+    query = {"archive_id": archive, "agent_id": agents.find(client, agent)["id"] if agent else None}
+    found = client.call("GET", "/v1/search/progress", **{name: id for name, id in query.items() if id})
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    rows = [[m["embedding"], str(m["items"] - m["waiting"]), str(m["waiting"]), m["trouble"]] for m in found["models"]]
+    screen.table(["embedding model", "embedded", "waiting", "trouble"], rows)
+
+
 def _place(client: Client, what: str, agent: str | None) -> str:
     """The path of what is meant: a block or passage by its id, a block by its label."""
     kind = what.partition("-")[0]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from holdfast.loop import prefill, rules
 from holdfast.loop.rules import Allowed
@@ -28,6 +29,8 @@ class Planned:
     """A rule demands what the tool cannot do: the turn cannot go on."""
     returned: ToolReturnPart | None = None
     """What it has come to already, if its tool only looks."""
+    seen: Any = None
+    """What its tool has found out, if it looks before it changes something."""
 
 
 def plan(turn: Turn, now: Allowed, calls: Iterable[ToolCallPart]) -> list[Planned]:
@@ -57,14 +60,16 @@ def _planned(turn: Turn, now: Allowed, attached: dict[str, Tool], call: ToolCall
 
 
 async def look(turn: Turn, planned: Sequence[Planned]) -> list[Planned]:
-    """Run the calls that change nothing, side by side, before the step is stored."""
+    """Run the calls that change nothing, side by side, before the step is stored; the others may look around."""
     return list(await asyncio.gather(*(_looked(turn, each) for each in planned)))
 
 
 async def _looked(turn: Turn, planned: Planned) -> Planned:
-    if planned.refusal or not run.looks(planned.call.name):
+    if planned.refusal:
         return planned
     ctx = LookContext(turn.finder, turn.who, turn.agent.id, turn.thread.id, turn.agent.timezone)
+    if not run.looks(planned.call.name):
+        return replace(planned, seen=await run.look_first(ctx, planned.call))
     return replace(planned, returned=await run.look(ctx, planned.call, _limit(planned)))
 
 
@@ -79,7 +84,7 @@ def _returned(ctx: ToolContext, planned: Planned) -> ToolReturnPart:
         return ToolReturnPart(call_id=call.id, name=call.name, output=planned.refusal, status="error")
     if planned.returned is not None:
         return planned.returned
-    return run.run(ctx, call, _limit(planned))
+    return run.run(replace(ctx, seen=planned.seen), call, _limit(planned))
 
 
 def _limit(planned: Planned) -> int:

@@ -1,6 +1,6 @@
 """What the found items are: messages of agents, passages of archives."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from holdfast.archives import passages
 from holdfast.archives import store as archives
@@ -13,9 +13,13 @@ from holdfast.messages.model import Message
 from holdfast.messages.store import Narrowed
 from holdfast.recall.items import MESSAGES, PASSAGES
 from holdfast.recall.query import Mode
+from holdfast.recall.same import NEAR, adds_nothing
 from holdfast.recall.search import Recall
 from holdfast.store.database import Database
 from holdfast.store.search import Corpus
+
+LOOKED_AT = 5
+"""So many of the nearest passages are compared with a new one, word by word."""
 
 
 class Find:
@@ -56,6 +60,28 @@ class Find:
         return [
             Found(stored[hit.id], hit.score, hit.parts, hit.terms, hit.relevance) for hit in hits if hit.id in stored
         ]
+
+    async def settle(self, who: Who, archive_id: str) -> None:
+        """Passages were stored: make them known."""
+        await self._recall.settle(who, archive_id)
+
+    async def same(self, who: Who, archive_id: str, texts: Sequence[str]) -> Mapping[str, str]:
+        """For those texts that say no more than a passage of the archive: that passage's id."""
+        found = dict[str, str]()
+        for text in dict.fromkeys(texts):
+            near = await self.passages(who, archive_id, Narrowing(), text, LOOKED_AT)
+            for each in near:
+                if each.relevance >= NEAR and adds_nothing(text, each.item.text):
+                    found[text] = each.item.id
+                    break
+        return found
+
+    async def same_memory(self, who: Who, agent_id: str, text: str) -> str | None:
+        """The passage of an agent's archive that says the same, if that is not to be stored twice."""
+        archive = await self._db.read(archives.of_agent, who, agent_id)
+        if archive is None or not archive.link_duplicates:
+            return None
+        return (await self.same(who, archive.id, [text])).get(text)
 
     async def memories(
         self, who: Who, agent_id: str, wanted: Narrowing, query: str, limit: int

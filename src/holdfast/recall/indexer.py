@@ -63,8 +63,8 @@ class Indexer:
         self._settling = set[asyncio.Task[None]]()
         self._embedding = asyncio.Lock()
         """One at a time, or the same texts would be embedded twice."""
-        self._resting: dict[str, tuple[float, float]] = {}
-        """Models that have failed: until when they are left alone, and how long that was."""
+        self._resting: dict[str, tuple[float, float, str]] = {}
+        """Models that have failed: until when they are left alone, how long that was, and why."""
 
     def start(self) -> None:
         self._worker = asyncio.create_task(self._work())
@@ -130,9 +130,14 @@ class Indexer:
         """Whether any vectors are missing that can be made now: a server at rest writes nothing."""
         return bool(await self._db.read(search.pending, 1, self._resting_now()))
 
+    def trouble(self, model: str) -> str | None:
+        """Why a model is left alone for now."""
+        until, _, why = self._resting.get(model, (0.0, 0.0, ""))
+        return why if until > time.monotonic() else None
+
     def _resting_now(self) -> Sequence[str]:
         """The models that are left alone for now."""
-        return [model for model, (until, _) in self._resting.items() if until > time.monotonic()]
+        return [model for model, (until, _, _) in self._resting.items() if until > time.monotonic()]
 
     async def _read(self, source: ItemSource, corpus: Corpus | None) -> bool:
         """Store the words of some items; False when there were none."""
@@ -140,7 +145,7 @@ class Indexer:
         if not items:
             return False
         rows = await asyncio.to_thread(_rows, items, self._default())
-        await self._db.write(_store, source, items, rows)
+        await self._db.write(_store, source, items, rows, self._default())
         return True
 
     async def _embed(self, corpus: Corpus | None) -> bool:
@@ -169,9 +174,9 @@ class Indexer:
         return True
 
     def _rest(self, model: str, failed: AppError) -> None:
-        _, last = self._resting.get(model, (0.0, 0.0))
+        _, last, _ = self._resting.get(model, (0.0, 0.0, ""))
         pause = min(max(last * 2, BACKOFF_S[0]), BACKOFF_S[1])
-        self._resting[model] = (time.monotonic() + pause, pause)
+        self._resting[model] = (time.monotonic() + pause, pause, failed.detail)
         log.warning("%s makes no vectors, so search goes by words for the next %d s: %s", model, pause, failed.detail)
 
 
@@ -203,15 +208,24 @@ def _row(item: Item, wants: str) -> EntryRow:
     )
 
 
-def _store(tx: Tx, source: ItemSource, items: Sequence[Item], rows: Sequence[EntryRow]) -> None:
-    """Entries are numbered by organization; of what was removed meanwhile nothing is kept."""
+def _store(tx: Tx, source: ItemSource, items: Sequence[Item], rows: Sequence[EntryRow], default: str) -> None:
+    """Entries are numbered by organization; what was removed meanwhile, or is to have another model, is seen here."""
     for organization, some in groupby(
         sorted(rows, key=lambda row: row.organization_id), lambda row: row.organization_id
     ):
         entries = list(some)
         there = source.again(tx, organization, [row.item_id for row in entries])
-        search.put(tx, [row for row in entries if row.is_gone or row.item_id in there])
+        known = [
+            row if row.is_gone else _for_model(row, there[row.item_id].model, default)
+            for row in entries
+            if row.is_gone or row.item_id in there
+        ]
+        search.put(tx, known)
     source.mark(tx, items)
+
+
+def _for_model(row: EntryRow, model: str | None, default: str) -> EntryRow:
+    return replace(row, wants=model or default, by_default=model is None)
 
 
 async def _vectors(embedder: Embedder, rows: Sequence[EntryRow], texts: Mapping[str, Item]) -> list[EntryRow]:

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from holdfast.archives import passages
+from holdfast.archives import store as archives
 from holdfast.archives.model import Passage
 from holdfast.auth.model import Who
 from holdfast.messages import store as messages
@@ -99,8 +100,10 @@ class Passages:
             passages.mark_indexed(tx, Who(organization_id, None), {item.id: item.version for item in some})
 
     def again(self, tx: Tx, organization_id: str, ids: Sequence[str]) -> Mapping[str, Item]:
-        found = passages.by_ids(tx, Who(organization_id, None), ids)
-        return {id: _of_passage(passage, None) for id, passage in found.items()}
+        who = Who(organization_id, None)
+        found = passages.by_ids(tx, who, ids)
+        held = archives.rows.many(tx, who, {passage.archive_id for passage in found.values()})
+        return {id: _of_passage(passage, held[passage.archive_id].embedding) for id, passage in found.items()}
 
 
 def _of_passage(passage: Passage, model: str | None) -> Item:

@@ -24,7 +24,7 @@ from holdfast.kit.ids import AgentId
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.llm.asked import Llms
-from holdfast.recall.routes import Finding
+from holdfast.recall.asked import Finding
 from holdfast.store.table import Tx
 
 router = Router("passages")

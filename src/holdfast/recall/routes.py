@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Request, Response
+from fastapi import Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -22,18 +22,11 @@ from holdfast.messages.model import Message, Role
 from holdfast.messages.said import said
 from holdfast.messages.shapes import Timestamp
 from holdfast.messages.store import SEARCHED, Narrowed
-from holdfast.recall.find import Find
+from holdfast.recall.asked import Finding
 from holdfast.recall.query import Mode
 from holdfast.store.table import Tx
 
 router = Router("messages")
-
-
-async def _find(request: Request) -> Find:
-    return request.app.state.find
-
-
-Finding = Annotated[Find, Depends(_find)]
 
 
 class SearchMessages(Shape):

@@ -173,6 +173,29 @@ def want_default(tx: Tx, model: str) -> None:
         tx.execute(entries.update().where(e.by_default, e.is_gone.is_(False)).values(wants=model))
 
 
+def want(tx: Tx, who: Actor, corpus: str, model: str, *, by_default: bool) -> None:
+    """Have everything of a corpus embedded by another model; until it has been, the old vectors serve."""
+    mine = sa.and_(e.organization_id == who.organization_id, e.corpus == corpus, e.is_gone.is_(False))
+    tx.execute(entries.update().where(mine).values(wants=model, by_default=by_default))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one model is with what it is to embed."""
+
+    model: str
+    items: int
+    waiting: int
+
+
+def progress(tx: Tx, who: Actor, corpus: Corpus | None) -> list[Progress]:
+    """What each model is to embed, in one corpus or in all."""
+    mine = [e.organization_id == who.organization_id] if corpus is None else _within(corpus)
+    waiting = sa.func.sum(sa.case((IS_PENDING, 1), else_=0))
+    query = sa.select(e.wants, sa.func.count(), waiting).where(*mine, e.is_gone.is_(False))
+    return [Progress(*row) for row in tx.execute(query.group_by(e.wants).order_by(e.wants))]
+
+
 def forget_corpus(tx: Tx, who: Actor, corpus: str) -> None:
     """Everything of a corpus that is no more."""
     tx.execute(entries.delete().where(e.organization_id == who.organization_id, e.corpus == corpus))

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict, Unpack
 
-from holdfast.archives import passages
 from holdfast.archives import store as archives
+from holdfast.archives.keep import keep
 from holdfast.archives.model import NewPassage, Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.kit.clock import zone
@@ -19,8 +19,12 @@ DEFAULT_RESULTS = 5
 MOST_RESULTS = 50
 
 
-@tool("letta_core")
-def archival_memory_insert(ctx: ToolContext, content: str, tags: list[str] | None = None) -> None:
+async def _said_already(ctx: LookContext, content: str, tags: list[str] | None = None) -> str | None:
+    return await ctx.find.same_memory(ctx.who, ctx.agent_id, content) if content.strip() else None
+
+
+@tool("letta_core", first=_said_already)
+def archival_memory_insert(ctx: ToolContext, content: str, tags: list[str] | None = None) -> str | None:
     """Keep something for later, in a memory without limit that you can search. Write it so that it makes sense alone.
 
     Args:
@@ -31,7 +35,11 @@ def archival_memory_insert(ctx: ToolContext, content: str, tags: list[str] | Non
         raise ToolError("`content` is empty; write what is to be kept.")
     own = archives.default_of(ctx.who, ctx.agent_name, ctx.embedding)
     archive = archives.of_agent_or_new(ctx.tx, ctx.who, ctx.agent_id, own)
-    passages.insert(ctx.tx, ctx.who, archive.id, [NewPassage(text=content, tags=tags or [])], ctx.cause)
+    new = NewPassage(text=content, tags=tags or [])
+    (kept,) = keep(ctx.tx, ctx.who, archive.id, [new], {content: ctx.seen} if ctx.seen else {}, ctx.cause)
+    if kept.id == ctx.seen:
+        return f"This is kept already, so it was not stored twice: {kept.text!r} ({kept.id})."
+    return None
 
 
 class Narrow(TypedDict, total=False):

@@ -25,6 +25,10 @@ class Finder(Protocol):
         """Passages of the archive that an agent holds."""
         ...
 
+    async def same_memory(self, who: Who, agent_id: str, text: str) -> str | None:
+        """The passage of the archive that an agent holds that says the same, if that is not to be stored twice."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
@@ -41,6 +45,8 @@ class ToolContext:
     timezone: str | None = None
     isolated_block_ids: Sequence[str] = ()
     """The thread's own blocks, which take the place of the agent's of the same label."""
+    seen: Any = None
+    """What the tool found out before the transaction, if it looks first."""
 
 
 @dataclass(frozen=True, slots=True)

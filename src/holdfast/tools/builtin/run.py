@@ -1,5 +1,6 @@
 """Running a call of a built-in tool: arguments checked, all or nothing, and every fault a readable answer."""
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,8 @@ from holdfast.tools.builtin import arguments, registry
 from holdfast.tools.builtin.context import LookContext, ToolContext
 from holdfast.tools.builtin.tool import Builtin, ToolError
 from holdfast.tools.model import RETURN_CHAR_LIMIT
+
+log = logging.getLogger("holdfast.tools")
 
 
 def run(ctx: ToolContext, call: ToolCallPart, return_char_limit: int = RETURN_CHAR_LIMIT) -> ToolReturnPart:
@@ -32,6 +35,18 @@ async def look(ctx: LookContext, call: ToolCallPart, return_char_limit: int = RE
     except (ToolError, AppError) as refused:
         return _answer(call, str(refused), "error", return_char_limit)
     return _answer(call, _text(value), "success", return_char_limit)
+
+
+async def look_first(ctx: LookContext, call: ToolCallPart) -> Any:
+    """What a tool wants to know before it changes something; faults are told when it is run."""
+    builtin = registry.find(call.name)
+    if builtin is None or builtin.first is None:
+        return None
+    try:
+        return await builtin.first(ctx, **arguments.read(builtin, call.arguments))
+    except (ToolError, AppError) as refused:
+        log.warning("%s is run without having looked first: %s", call.name, refused)
+        return None
 
 
 def looks(name: str) -> bool:

@@ -36,6 +36,8 @@ class Builtin:
 
     function: Callable[..., Any]
     tool_type: ToolType
+    first: Callable[..., Coroutine[Any, Any, Any]] | None = None
+    """What one that changes something has to find out before that; it gets the result as `ctx.seen`."""
 
     @property
     def name(self) -> str:
@@ -90,11 +92,13 @@ class Builtin:
 Function = Callable[Concatenate[ToolContext, P], Any] | Callable[Concatenate[LookContext, P], Coroutine[Any, Any, Any]]
 
 
-def tool(tool_type: ToolType) -> Callable[[Function[P]], Builtin]:
-    """Make a function a built-in tool."""
+def tool(
+    tool_type: ToolType, first: Callable[..., Coroutine[Any, Any, Any]] | None = None
+) -> Callable[[Function[P]], Builtin]:
+    """Make a function a built-in tool; `first` takes its arguments, and looks before it changes anything."""
 
     def make(function: Function[P]) -> Builtin:
-        return Builtin(function, tool_type)
+        return Builtin(function, tool_type, first)
 
     return make
 

@@ -225,6 +225,7 @@ def _archives() -> None:
         sa.Column("last_updated_by_id", sa.Text(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("link_duplicates", sa.Boolean(), nullable=False),
         sa.Column("metadata", columns.Json(), nullable=True),
         sa.Column("embedding", sa.Text(), nullable=True),
         sa.Column("embedding_config", columns.Json(), nullable=True),
