@@ -18,7 +18,7 @@ LONGEST = 1_200
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class RecalledMemory:
     """One thing that an agent's memory holds."""
 
     id: str
@@ -41,7 +41,7 @@ class Recalled:
     """What was found for one message of a turn."""
 
     message_id: str
-    memories: Sequence[Remembered]
+    memories: Sequence[RecalledMemory]
     text: str
 
     @property
@@ -61,7 +61,7 @@ class Recalled:
 
 
 def recalled(
-    message_id: str, memories: Sequence[Remembered], timezone: str | None, most_tokens: int
+    message_id: str, memories: Sequence[RecalledMemory], timezone: str | None, most_tokens: int
 ) -> Recalled | None:
     """The memories that there is room for, the best first; None when that is none."""
     head = (

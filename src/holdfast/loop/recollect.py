@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from holdfast.agents.model import AutoRecall
 from holdfast.archives.passages import Narrowing
 from holdfast.errors import AppError
-from holdfast.loop.recalled import Remembered, recalled
+from holdfast.loop.recalled import RecalledMemory, recalled
 from holdfast.loop.state import Turn
 from holdfast.messages.model import Message
 from holdfast.messages.said import said
@@ -40,9 +40,9 @@ async def recollect(turn: Turn) -> None:
     turn.recalled = recalled(asked.id, best, turn.agent.timezone, turn.context_window // SHARE)
 
 
-async def _found(turn: Turn, wanted: AutoRecall, query: str) -> list[Remembered]:
+async def _found(turn: Turn, wanted: AutoRecall, query: str) -> list[RecalledMemory]:
     """Everything that is near enough to the message."""
-    found = list[Remembered]()
+    found = list[RecalledMemory]()
     if "passages" in wanted.sources:
         found += await _passages(turn, wanted, query)
     if "messages" in wanted.sources or "all_messages" in wanted.sources:
@@ -50,12 +50,12 @@ async def _found(turn: Turn, wanted: AutoRecall, query: str) -> list[Remembered]
     return [memory for memory in found if memory.relevance >= wanted.threshold]
 
 
-async def _passages(turn: Turn, wanted: AutoRecall, query: str) -> Sequence[Remembered]:
+async def _passages(turn: Turn, wanted: AutoRecall, query: str) -> Sequence[RecalledMemory]:
     hits = await turn.finder.memories(turn.who, turn.agent.id, Narrowing(), query, wanted.top_k)
-    return [Remembered(hit.item.id, "passage", hit.item.created_at, hit.item.text, hit.relevance) for hit in hits]
+    return [RecalledMemory(hit.item.id, "passage", hit.item.created_at, hit.item.text, hit.relevance) for hit in hits]
 
 
-async def _messages(turn: Turn, wanted: AutoRecall, query: str) -> Sequence[Remembered]:
+async def _messages(turn: Turn, wanted: AutoRecall, query: str) -> Sequence[RecalledMemory]:
     """What was said earlier and is out of view."""
     narrowed = Narrowed(
         agent_id=turn.agent.id,
@@ -67,5 +67,5 @@ async def _messages(turn: Turn, wanted: AutoRecall, query: str) -> Sequence[Reme
     return [_memory(hit.item, hit.relevance) for hit in hits]
 
 
-def _memory(message: Message, relevance: float) -> Remembered:
-    return Remembered(message.id, "message", message.created_at, said(message), relevance, message.role)
+def _memory(message: Message, relevance: float) -> RecalledMemory:
+    return RecalledMemory(message.id, "message", message.created_at, said(message), relevance, message.role)

@@ -180,7 +180,7 @@ def want(tx: Tx, who: Actor, corpus: str, model: str, *, by_default: bool) -> No
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Embedded:
     """How far one model is with what it is to embed."""
 
     model: str
@@ -188,12 +188,12 @@ class Progress:
     waiting: int
 
 
-def progress(tx: Tx, who: Actor, corpus: Corpus | None) -> list[Progress]:
+def progress(tx: Tx, who: Actor, corpus: Corpus | None) -> list[Embedded]:
     """What each model is to embed, in one corpus or in all."""
     mine = [e.organization_id == who.organization_id] if corpus is None else _within(corpus)
     waiting = sa.func.sum(sa.case((IS_PENDING, 1), else_=0))
     query = sa.select(e.wants, sa.func.count(), waiting).where(*mine, e.is_gone.is_(False))
-    return [Progress(*row) for row in tx.execute(query.group_by(e.wants).order_by(e.wants))]
+    return [Embedded(*row) for row in tx.execute(query.group_by(e.wants).order_by(e.wants))]
 
 
 def forget_corpus(tx: Tx, who: Actor, corpus: str) -> None:
