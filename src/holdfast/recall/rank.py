@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.recall.indexes import Indexes
 from holdfast.recall.query import Mode, Query
+from holdfast.recall.table import NOTHING
 from holdfast.recall.weights import ALIKE, CROWDING, FEW, FULL, WEIGHTS
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def signs_of(indexes: Indexes, query: Query, mode: Mode) -> Signs:
     if near is not None:
         parts["meaning"] = _meaning(near, len(alive))
     parts["session"] = _session(own, table.session.values, alive)
+    parts["next"] = _next(np.where(alive, table.following.values, NOTHING), own, near)
     parts["speaker"] = WEIGHTS.speaker * _standard(_named(indexes, query, len(alive)), alive)
     parts["length"] = WEIGHTS.length * np.minimum(table.own_length.values, FULL) / FULL
     parts["by_user"] = WEIGHTS.by_user * table.by_user.values
@@ -137,6 +139,18 @@ def _session(own: "NDArray[np.float64]", session: "NDArray[Any]", alive: "NDArra
     part[order] = WEIGHTS.session_best * _of_all(own[order][begins], sizes)
     part[order] += WEIGHTS.session_mean * _of_all(mean, sizes)
     return part
+
+
+def _next(following: "NDArray[Any]", own: "NDArray[np.float64]", near: _Nearness | None) -> "NDArray[np.float64]":
+    """How well what came next fits; nothing speaks for or against a row that nothing follows."""
+    import numpy as np
+
+    there = following != NOTHING
+    part = WEIGHTS.next_text * _standard(np.where(there, own[following], np.nan), there)
+    if near is not None:
+        meaning = np.where(there, near.standard[following], np.nan)
+        part = part + WEIGHTS.next_meaning * np.nan_to_num(_standard(meaning, ~np.isnan(meaning)))
+    return np.nan_to_num(part)
 
 
 def _of_all(values: "NDArray[np.float64]", sizes: "NDArray[Any]") -> "NDArray[np.float64]":

@@ -32,10 +32,14 @@ class Table:
         """Of what the row says; rows that say something else have another one."""
         self.context_of = Column("i8")
         """The serial of the neighbour whose end is in the row's context; NOTHING without one."""
+        self.following = Column("i8")
+        """The row of what came next in the session; NOTHING without one."""
 
     def append(self, entry: ShelfEntry, group: int, serial: int) -> None:
         values = (True, entry.role == "user" or entry.speaker == "user", len(entry.terms), 0, entry.at, entry.position)
-        for column, value in zip(self._columns(), (*values, group, entry.words, 0, serial, UNKNOWN), strict=True):
+        for column, value in zip(
+            self._columns(), (*values, group, entry.words, 0, serial, UNKNOWN, NOTHING), strict=True
+        ):
             column.append(value)
 
     @property
@@ -48,6 +52,7 @@ class Table:
 
         rows, begins = self._in_order()
         self.session.values[rows] = np.cumsum(begins) - 1
+        self.following.values[rows] = np.where(np.roll(begins, -1), NOTHING, np.roll(rows, -1))
         has_neighbour = ~begins & (self.words.values[rows] <= SHORT)
         neighbours = np.where(has_neighbour, np.roll(rows, 1), NOTHING)
         wanted = np.where(has_neighbour, self.serial.values[neighbours], NOTHING)
@@ -68,5 +73,5 @@ class Table:
     def _columns(self) -> tuple[Column, ...]:
         return (
             *(self.alive, self.by_user, self.own_length, self.context_length, self.at, self.position),
-            *(self.group, self.words, self.session, self.serial, self.context_of),
+            *(self.group, self.words, self.session, self.serial, self.context_of, self.following),
         )

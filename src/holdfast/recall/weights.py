@@ -11,14 +11,17 @@ class Weights:
     """The words of the item and of the end of the one before, by BM25."""
     meaning: float = 1.0
     """The closest piece of the text, by cosine."""
-    session_best: float = 0.3
-    session_mean: float = 0.7
+    session_best: float = 0.2
+    session_mean: float = 0.5
     """The best item of the session, and the mean of its best three: answers stand near what was asked."""
+    next_text: float = 0.2
+    next_meaning: float = 0.3
+    """What came next in the session, by its words and by its meaning: an answer says again what it answers."""
     speaker: float = 0.5
     """Said by someone whom the question names."""
     length: float = 2.1
     """Of an item with `FULL` content words or more; the shorter, the less: greetings answer nothing."""
-    by_user: float = 1.0
+    by_user: float = 1.5
     """Said by the user: what people tell of themselves is what they ask for later."""
 
 
