@@ -16,6 +16,7 @@ BUILTIN = {
     "memory_rethink": "letta_sleeptime_core",
     "memory_finish_edits": "letta_sleeptime_core",
     "memory": "letta_memory_core",
+    "archival_memory_supersede": "letta_core",
 }
 LATER = {
     "archival_memory_insert": "letta_core",
@@ -72,6 +73,10 @@ ARGUMENTS: dict[str, tuple[dict[str, str], list[str]]] = {
         ["command"],
     ),
     "archival_memory_insert": ({"content": "string", "tags": "array"}, ["content"]),
+    "archival_memory_supersede": (
+        {"passage_id": "string", "content": "string", "tags": "array"},
+        ["passage_id", "content"],
+    ),
     "archival_memory_search": (
         {
             "query": "string",

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict, Unpack
 
+from holdfast.archives import passages
 from holdfast.archives import store as archives
 from holdfast.archives.keep import keep
 from holdfast.archives.model import NewPassage, Passage
@@ -40,6 +41,25 @@ def archival_memory_insert(ctx: ToolContext, content: str, tags: list[str] | Non
     if kept.id == ctx.seen:
         return f"This is kept already, so it was not stored twice: {kept.text!r} ({kept.id})."
     return None
+
+
+@tool("letta_core")
+def archival_memory_supersede(ctx: ToolContext, passage_id: str, content: str, tags: list[str] | None = None) -> str:
+    """Keep what is true from now on instead of something that you have kept before and that is true no longer.
+
+    Args:
+        passage_id: The id of what is true no longer, as archival_memory_search shows it.
+        content: What is true now, in words that make sense alone.
+        tags: Words under which it belongs; those of the old one when left out.
+    """
+    if not content.strip():
+        raise ToolError("`content` is empty; write what is true now.")
+    archive = archives.of_agent(ctx.tx, ctx.who, ctx.agent_id)
+    if archive is None or not passage_id.startswith("passage-"):
+        raise ToolError(f"You have kept nothing with the id {passage_id!r}; archival_memory_search shows ids.")
+    old = passages.get(ctx.tx, ctx.who, archive.id, passage_id)
+    made = passages.supersede(ctx.tx, ctx.who, old.id, content, tags, ctx.cause)
+    return f"{made.id} is kept instead of {old.id}."
 
 
 class Narrow(TypedDict, total=False):
