@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?=
 WORKERS ?= logical
 
-.PHONY: setup up test check format-check lint types rules format bench recall soak lock openapi dev
+.PHONY: setup up test check format-check lint types rules format bench bench-search recall soak lock openapi dev
 
 setup:
 	@$(PYTHON) scripts/setup.py
@@ -39,6 +39,9 @@ format: dev
 
 bench: dev
 	$(BIN)/python -W ignore:XDG_RUNTIME_DIR -m bench.run $(BENCH)
+
+bench-search: dev
+	$(BIN)/python -W ignore:XDG_RUNTIME_DIR -m bench.searching $(SEARCH)
 
 recall: dev
 	$(BIN)/python -W ignore:XDG_RUNTIME_DIR -m bench.recall $(RECALL)

@@ -8,29 +8,34 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BLOCK = 8192
-"""Pieces that are widened to full precision together."""
+BLOCK = 2**18
+"""Numbers that are widened to full precision together: what stays near the processor."""
 
 NOBODY = -1
+STEPS = 127
 
 
 class Space:
-    """Rows have none, one or several vectors of one length."""
+    """Rows have none, one or several vectors of one length; each is kept as steps of a size of its own."""
 
     def __init__(self, dimension: int) -> None:
         import numpy as np
 
-        self._vectors = Column(np.float16, dimension)
+        self._steps = Column(np.int8, dimension)
+        self._sizes = Column(np.float32)
         self._owners = Column(np.int32)
         self._places: dict[int, tuple[int, int]] = {}
         self.dimension = dimension
 
     def put(self, row: int, vectors: "NDArray[np.float32]") -> None:
+        import numpy as np
+
         self.drop(row)
         begin = len(self._owners.values)
-        self._vectors.extend(vectors)
-        for _ in vectors:
-            self._owners.append(row)
+        sizes = np.maximum(np.abs(vectors).max(axis=1), 1e-12) / STEPS
+        self._steps.extend(np.rint(vectors / sizes[:, None]).astype(np.int8))
+        self._sizes.extend(sizes)
+        self._owners.extend(np.full(len(vectors), row, np.int32))
         self._places[row] = (begin, begin + len(vectors))
 
     def drop(self, row: int) -> None:
@@ -40,17 +45,28 @@ class Space:
 
     @property
     def bytes(self) -> int:
-        return self._vectors.bytes + self._owners.bytes + 100 * len(self._places)
+        return self._steps.bytes + self._sizes.bytes + self._owners.bytes + 100 * len(self._places)
 
     def closeness(self, question: "NDArray[np.float32]", rows: int) -> "NDArray[np.float64]":
         """The cosine of each row's closest piece; NaN for rows without one."""
         import numpy as np
 
-        vectors, owners = self._vectors.values, self._owners.values
-        found = np.full(rows + 1, -np.inf)
-        for begin in range(0, len(vectors), BLOCK):
-            block = vectors[begin : begin + BLOCK].astype(np.float32) @ question
-            np.maximum.at(found, owners[begin : begin + BLOCK], block)
-        found = found[:rows]
-        found[np.isneginf(found)] = np.nan
-        return found
+        found = np.full(rows + 1, np.nan)
+        owners = self._owners.values
+        if len(owners):
+            begins = np.flatnonzero(np.diff(owners, prepend=NOBODY - 1))
+            found[owners[begins]] = np.maximum.reduceat(self._cosines(question), begins)
+        return found[:rows]
+
+    def _cosines(self, question: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        """Of every piece, a block at a time."""
+        import numpy as np
+
+        steps, cosines = self._steps.values, np.empty(len(self._owners.values), np.float32)
+        block = max(BLOCK // self.dimension, 1)
+        wide = np.empty((block, self.dimension), np.float32)
+        for begin in range(0, len(steps), block):
+            some = steps[begin : begin + block]
+            wide[: len(some)] = some
+            np.dot(wide[: len(some)], question, out=cosines[begin : begin + len(some)])
+        return cosines * self._sizes.values
