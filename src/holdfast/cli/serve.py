@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from holdfast import __version__
 from holdfast.app import create_app
 from holdfast.auth import store as auth_store
-from holdfast.cli import installation, ports
+from holdfast.cli import installation, openfiles, ports
 from holdfast.config import ConfigError, Settings, load, with_password
 from holdfast.store.opening import open_database
 
@@ -48,6 +48,7 @@ def serve(
     flags = {"host": host, "port": port, "data": data, "secure": secure, "debug": debug}
     settings = with_password(load(os.environ, flags))
     _log(settings)
+    openfiles.allow_all()
     with ports.listening(settings.host, settings.port) as at, installation.owned(settings):
         opened = open_database(settings)
         has_keys = opened.db.now(auth_store.has_keys)
