@@ -20,6 +20,7 @@ from tests.fakes.openai_script import Json, Reply, completion, events, from_dire
 
 MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1", "gpt-4.1-mini", "gpt-5-mini", "text-embedding-3-small")
 START_SECONDS = 10
+LOOK_AGAIN_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,8 @@ class OpenAIServer:
         self, reply: Reply, request: Recorded, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         size = len(json.dumps(request.body))
+        if reply.waits and await self._left_before(reader, reply.waits):
+            return False
         if reply.delay and await self._left(reader, reply.delay):
             return False
         if reply.raw is not None:
@@ -172,6 +175,13 @@ class OpenAIServer:
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
+
+    async def _left_before(self, reader: asyncio.StreamReader, event: threading.Event) -> bool:
+        """Wait for the event; whether the client went away before it."""
+        while not event.is_set():
+            if await self._left(reader, LOOK_AGAIN_SECONDS):
+                return True
+        return False
 
     async def _left(self, reader: asyncio.StreamReader, seconds: float) -> bool:
         """Wait that long; whether the client went away meanwhile."""
