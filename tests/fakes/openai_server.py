@@ -12,7 +12,8 @@ import math
 import re
 import threading
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -48,6 +49,8 @@ class OpenAIServer:
         """What stands at further paths."""
         self.always: Reply | None = None
         """What every chat request gets, whatever is queued."""
+        self.counts: Callable[[Json], Json] | None = None
+        """Counts the tokens of a request; without it they are guessed."""
         self.asked = threading.Event()
         """Set when a request has arrived."""
         self.dropped = threading.Event()
@@ -76,6 +79,7 @@ class OpenAIServer:
         self.requests.clear()
         self._replies.clear()
         self.always = None
+        self.counts = None
         self.asked.clear()
         self.dropped.clear()
 
@@ -151,6 +155,7 @@ class OpenAIServer:
         self, reply: Reply, request: Recorded, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         size = len(json.dumps(request.body))
+        reply = replace(reply, usage=self.counts(request.body)) if self.counts else reply
         if reply.waits and await self._left_before(reader, reply.waits):
             return False
         if reply.delay and await self._left(reader, reply.delay):
