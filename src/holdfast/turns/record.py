@@ -79,6 +79,37 @@ class _Place:
     bytes: int = 0
 
 
+class _Silence:
+    """Ends a wait that has lasted too long. Its timer is set once for many waits: most of them are short."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.Future[bool] | None = None
+        self._until = 0.0
+
+    async def broken(self, waiting: "asyncio.Future[bool]") -> bool:
+        """Whether what is waited for came in time."""
+        if self._seconds is not None:
+            self._waiting, self._until = waiting, self._loop.time() + self._seconds
+            self._timer = self._timer or self._loop.call_at(self._until, self._look)
+        return await waiting
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._waiting is None or self._waiting.done():
+            return
+        if self._loop.time() < self._until:
+            self._timer = self._loop.call_at(self._until, self._look)
+        else:
+            self._waiting.set_result(False)
+
+
 class Record:
     """Events in order until it is closed; `has_fragments` says whether anyone is shown what models say bit by bit."""
 
@@ -89,7 +120,7 @@ class Record:
         """When something last happened, whether or not anyone is shown it."""
         self._has_fragments = has_fragments
         self._entries: list[Event | _Speech] = []
-        self._grown = asyncio.Event()
+        self._waiting: list[asyncio.Future[bool]] = []
 
     def append(self, event: Event) -> None:
         self.moved_at = time.monotonic()
@@ -108,28 +139,28 @@ class Record:
 
     async def batches(self, *, silence: float | None = None) -> AsyncGenerator[list[Event]]:
         """All events until the end, as many at once as there are; none whenever none came for `silence` seconds."""
-        place = _Place()
-        while True:
-            if batch := self._batch(place):
-                yield batch
-            elif self.is_closed:
-                return
-            elif not await self._grows(silence):
-                yield []
+        place, patience = _Place(), _Silence(silence)
+        try:
+            while True:
+                if batch := self._batch(place):
+                    yield batch
+                elif self.is_closed:
+                    return
+                elif not await patience.broken(self._growth()):
+                    yield []
+        finally:
+            patience.end()
 
     async def closed(self) -> None:
         """Wait for the end."""
         while not self.is_closed:
-            await self._grown.wait()
+            await self._growth()
 
-    async def _grows(self, silence: float | None) -> bool:
-        """Wait for more; False when none came for that long."""
-        try:
-            async with asyncio.timeout(silence):
-                await self._grown.wait()
-        except TimeoutError:
-            return False
-        return True
+    def _growth(self) -> "asyncio.Future[bool]":
+        """True as soon as something happens."""
+        growth: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(growth)
+        return growth
 
     def _hear(self, said: Said) -> None:
         text = _more(said)
@@ -164,8 +195,10 @@ class Record:
         return None
 
     def _wake(self) -> None:
-        self._grown.set()
-        self._grown = asyncio.Event()
+        waiting, self._waiting = self._waiting, []
+        for growth in waiting:
+            if not growth.done():
+                growth.set_result(True)
 
 
 def _more(said: Said) -> str | None:
