@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -40,6 +41,8 @@ from holdfast.runs.feed import TableFeed
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
 from holdfast.turns.runner import Ports, Runner
+
+log = logging.getLogger("holdfast")
 
 
 def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
@@ -152,6 +155,8 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
 async def _settle(app: Starlette) -> None:
     """Get ready for everything that is asked for often, after the server has begun to answer."""
     await app.state.models.settle()
+    if advice := app.state.models.advice():
+        log.warning("%s", advice)
     await rehearse(app.state.dispatch, app.state.db, app.state.models)
     gc.collect()
     gc.freeze()  # what is there now stays: a collection need not look at it again

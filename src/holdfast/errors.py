@@ -94,6 +94,13 @@ class Unavailable(AppError):
     status = 503
 
 
+class Stopping(Unavailable):
+    """The server is about to stop; the one that takes its place, or another, is asked the same soon."""
+
+    def headers(self) -> dict[str, str]:
+        return {**super().headers(), "Retry-After": "2"}
+
+
 class ModelError(AppError):
     """A model provider failed; rendered in the envelope that the SDK knows (CONTRACT §1.5)."""
 

@@ -1,6 +1,7 @@
 """Commands that need no server: help, version, settings, doctor, migrate."""
 
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from holdfast import __version__
 from tests.cli.command import alone, output, run, run_cold
 from tests.fakes.ollama_server import OllamaServer, described
 from tests.fakes.scripted_http import ScriptedHttp
+from tests.harness.process import plain_environment
+from tests.harness.warm import HOLDFAST
 
 COMMANDS = ["serve", "chat", "agents", "keys", "orgs", "backup", "restore", "config", "doctor", "migrate", "version"]
 
@@ -55,7 +58,7 @@ def test_doctor_is_content_with_an_empty_machine(tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     text = output(run("doctor", env=alone(tmp_path, HOLDFAST_PORT=str(port))))
-    for about in ("settings", "access", "data", "database", "sandbox", "model", "embedding", "port"):
+    for about in ("settings", "access", "data", "database", "sandbox", "model", "embedding", "port", "limits"):
         assert f" {about} " in text
     assert not (tmp_path / ".holdfast").exists()
 
@@ -79,6 +82,14 @@ def test_doctor_names_each_problem_with_its_fix(tmp_path: Path) -> None:
     assert "process" in done.stdout
     assert "choose another port" in done.stdout
     assert "4 problem(s)." in done.stdout
+
+
+def test_doctor_says_how_many_files_may_be_open(tmp_path: Path) -> None:
+    command = ["/bin/sh", "-c", 'ulimit -n 512 && exec "$@"', "sh", *HOLDFAST, "doctor"]
+    env = plain_environment(**alone(tmp_path))
+    told = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False).stdout
+    assert "512 files and connections may be open at once, for some 256 turns" in told
+    assert "fix: raise the hard limit" in told
 
 
 def test_doctor_says_which_model_to_pull(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ WORDS 400                         a text of that many words
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -37,6 +38,8 @@ class Reply:
     plain: bool = False
     """Answer a request for a stream with one JSON object."""
     delay: float = 0.0
+    waits: threading.Event | None = None
+    """What the server waits for before it answers."""
     chunk_delay: float = 0.0
     cut_after: int | None = None
     """Close the connection after that many events."""

@@ -12,7 +12,8 @@ import math
 import re
 import threading
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from tests.fakes.openai_script import Json, Reply, completion, events, from_dire
 
 MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1", "gpt-4.1-mini", "gpt-5-mini", "text-embedding-3-small")
 START_SECONDS = 10
+LOOK_AGAIN_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class OpenAIServer:
         """What stands at further paths."""
         self.always: Reply | None = None
         """What every chat request gets, whatever is queued."""
+        self.counts: Callable[[Json], Json] | None = None
+        """Counts the tokens of a request; without it they are guessed."""
         self.asked = threading.Event()
         """Set when a request has arrived."""
         self.dropped = threading.Event()
@@ -75,6 +79,7 @@ class OpenAIServer:
         self.requests.clear()
         self._replies.clear()
         self.always = None
+        self.counts = None
         self.asked.clear()
         self.dropped.clear()
 
@@ -150,6 +155,9 @@ class OpenAIServer:
         self, reply: Reply, request: Recorded, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         size = len(json.dumps(request.body))
+        reply = replace(reply, usage=self.counts(request.body)) if self.counts else reply
+        if reply.waits and await self._left_before(reader, reply.waits):
+            return False
         if reply.delay and await self._left(reader, reply.delay):
             return False
         if reply.raw is not None:
@@ -172,6 +180,13 @@ class OpenAIServer:
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
+
+    async def _left_before(self, reader: asyncio.StreamReader, event: threading.Event) -> bool:
+        """Wait for the event; whether the client went away before it."""
+        while not event.is_set():
+            if await self._left(reader, LOOK_AGAIN_SECONDS):
+                return True
+        return False
 
     async def _left(self, reader: asyncio.StreamReader, seconds: float) -> bool:
         """Wait that long; whether the client went away meanwhile."""

@@ -1,5 +1,6 @@
 """Models that fail and clients that misbehave, in every mode: the run ends as it should, and the agent can be used."""
 
+import json
 import socket
 import struct
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -227,16 +228,20 @@ def test_a_client_that_leaves_does_not_stop_the_run(org: Org, models: OpenAIServ
         assert say(org, f"agents/{owner}", "REPLY on")["messages"][-1]["content"] == "on"
 
 
-LONG = 50_000
-MOST_MB = 120
-"""How much memory a reader may cost who does not read."""
+LONG: Mapping[str, int] = {"tokens": 400_000, "background tokens": 50_000}
+"""How many fragments a model sends; those of background runs are kept in the database, one by one."""
+
+THOUGHT, FRAGMENT = "many thoughts — of 茶 and 😀 ", "word "
+MOST_MB = 75
+"""How much memory a reader may cost who does not read, and the turn itself; the events one by one would take more."""
 
 
 @pytest.mark.contract("turns.faults.slow-reader")
 @pytest.mark.parametrize("mode", ["tokens", "background tokens"])
 def test_a_client_that_does_not_read_holds_nothing_up(org: Org, models: OpenAIServer, mode: str) -> None:
     """The run ends without it, others are served, memory stays small; when it reads at last, it gets everything."""
-    models.queue(Reply(chunks=(*[_delta("word ")] * LONG, _delta("end"), "[DONE]")))
+    thought, said = (json.dumps(_delta(**delta)) for delta in ({"reasoning_content": THOUGHT}, {"content": FRAGMENT}))
+    models.queue(Reply(chunks=(*[thought] * 1000, *[said] * LONG[mode], json.dumps(_delta(content="end")), "[DONE]")))
     owner = agent(org)
     server = psutil.Process(org.server.pid)
     before = server.memory_info().rss
@@ -245,15 +250,19 @@ def test_a_client_that_does_not_read_holds_nothing_up(org: Org, models: OpenAISe
         until(lambda: not active(org, owner), "the run's end", 60)
         grown = (server.memory_info().rss - before) / 2**20
         assert say(org, f"agents/{owner}", "REPLY on")["messages"][-1]["content"] == "on"
-        assert _said(received.read()) == "word " * LONG + "end"
+        assert _said(received) == {"reasoning": THOUGHT * 1000, "content": FRAGMENT * LONG[mode] + "end"}
     assert grown < MOST_MB, f"{grown:.0f} MB"
 
 
-def _delta(text: str) -> Json:
-    return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+def _delta(**delta: str) -> Json:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
 
 
-def _said(body: bytes) -> str:
-    """What the assistant says in a stream that came in chunks."""
-    found = [orjson.loads(line[6:]) for line in body.splitlines() if line.startswith(b"data: {")]
-    return "".join(each["content"] for each in found if each["message_type"] == "assistant_message")
+def _said(received: BufferedReader) -> Mapping[str, str]:
+    """What the assistant thinks and says in a stream that came in chunks."""
+    said: Mapping[str, list[str]] = {"reasoning": [], "content": []}
+    for line in received:
+        event: Json = orjson.loads(line[6:]) if line.startswith(b"data: {") else {}
+        for name in said.keys() & event.keys():
+            said[name].append(event[name])
+    return {name: "".join(found) for name, found in said.items()}

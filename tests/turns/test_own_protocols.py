@@ -11,6 +11,7 @@ from tests.fakes.ollama_server import OllamaServer, described
 from tests.fakes.openai_script import Json, Reply
 from tests.harness.fleet import FreshServer
 from tests.harness.server import Server
+from tests.harness.waiting import until
 
 BLOCKS: list[Any] = [{"label": "notes", "value": "Likes tea."}]
 INSERT = ("memory_insert", {"label": "notes", "new_string": "Hates coffee."})
@@ -48,6 +49,16 @@ def test_a_turn_with_ollama(fresh_server: FreshServer, ollama: OllamaServer) -> 
     assert second["messages"][-2]["tool_calls"][0]["function"]["name"] == "memory_insert"
     assert second["messages"][-1]["role"] == "tool"
     assert server.client.agents.retrieve(owner).llm_config.handle == "ollama/qwen3:4b", "the one that was pulled"
+
+
+def test_a_model_that_was_not_pulled_is_named_at_the_start(fresh_server: FreshServer, ollama: OllamaServer) -> None:
+    ollama.reset()
+    ollama.models = {"llama3.2:latest": described(8192, "tools")}
+    server = fresh_server({"OLLAMA_BASE_URL": ollama.url, "HOLDFAST_DEFAULT_MODEL": "ollama/qwen3:4b"})
+    until(lambda: "run `ollama pull qwen3:4b`" in server.log, "the model's name in the log")
+    ollama.models = {}
+    server = fresh_server({"OLLAMA_BASE_URL": ollama.url, "OPENAI_API_KEY": "", "OPENAI_API_BASE": ""})
+    until(lambda: "has no models yet: run `ollama pull qwen3:8b`" in server.log, "the recommended model in the log")
 
 
 def test_ollama_reads_only_what_is_new(fresh_server: FreshServer, ollama: OllamaServer) -> None:

@@ -13,52 +13,12 @@ from tests.harness.server import Server
 from tests.harness.tenants import Org, new_org
 from tests.harness.waiting import until
 from tests.messages.talking import agent, of_agent, say, texts
-from tests.turns.listening import Later, active, kinds, sending, streaming, user
-
-
-def stopping(server: Server) -> Later:
-    return Later(lambda: server.process.stop(patience=20))
+from tests.turns.listening import active, sending, user
 
 
 def on(server: Server, org: Org) -> Org:
     """The same tenant, at another server of the same database."""
     return Org(server, org.id, org.key)
-
-
-@pytest.mark.contract("turns.drain")
-def test_turns_at_work_end_before_the_server_does(fresh_server: FreshServer, models: OpenAIServer) -> None:
-    server = fresh_server({"HOLDFAST_DRAIN_SECONDS": "10"})
-    org = new_org(server)
-    models.queue(Reply("The whole answer.", delay=1.5))
-    owner = agent(org)
-    request = sending(org, f"agents/{owner}", "hello")
-    assert models.asked.wait(5)
-    stopped = stopping(server)
-    assert request.result().json()["messages"][0]["content"] == "The whole answer."
-    assert stopped.result() == 0
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{server.url}/v1/health/", trust_env=False)
-    server.start()
-    assert texts(of_agent(org, owner, order="asc")) == ["hello", "The whole answer."]
-
-
-@pytest.mark.contract("turns.drain.too-long")
-def test_what_takes_too_long_is_cancelled_and_says_so(fresh_server: FreshServer, models: OpenAIServer) -> None:
-    server = fresh_server({"HOLDFAST_DRAIN_SECONDS": "1"})
-    org = new_org(server)
-    models.queue(Reply("one two three four five six seven eight nine ten", chunk_delay=1.0))
-    owner = agent(org)
-    with streaming(org, f"agents/{owner}", "count") as found:
-        run = next(found).json["run_id"]
-        assert models.asked.wait(5)
-        stopped = stopping(server)
-        rest = list(found)
-    assert kinds(rest)[-3:] == ["stop_reason", "usage_statistics", "[DONE]"]
-    assert rest[-3].json["stop_reason"] == "cancelled"
-    assert stopped.result() == 0
-    server.start()
-    assert org.http.get(f"/v1/runs/{run}").json()["status"] == "cancelled"
-    assert texts(of_agent(org, owner, order="asc"))[0] == "count"
 
 
 @pytest.mark.contract("turns.killed")

@@ -73,7 +73,12 @@ def test_several_first_tools_need_a_model_with_structured_output(org: Org, model
     assert "gpt-4o" in refused.json()["detail"]
     plain = org.http.post("/v1/agents/", json={**body, "tool_rules": rules[:1]}).json()["id"]
     assert org.http.patch(f"/v1/agents/{plain}", json={"tool_rules": rules}).status_code == 400
-    say(org, f"agents/{ruled(org, *rules)}", "REPLY hi")
+    structured = ruled(org, *rules)
+    moved = org.http.patch(f"/v1/agents/{structured}", json={"model": "openai/gpt-4.1"})
+    assert moved.status_code == 400
+    assert "run_first" in moved.json()["detail"]
+    say(org, f"agents/{structured}", "REPLY hi")
+    assert models.chats[-1].body["model"].startswith("gpt-4o")
     assert (sorted(offered(models)), forced(models)) == (["conversation_search", "memory_insert"], "required")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdfast.llm.catalog import Configured
@@ -44,6 +44,9 @@ ODD: st.SearchStrategy[list[Part]] = st.lists(
     max_size=4,
 )
 """Parts that make trouble, beside those of the other tests."""
+
+patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine makes no history worse."""
 
 URL = "http://127.0.0.1:9/v1"
 
@@ -102,7 +105,55 @@ def converse(body: Json) -> None:
     claude({"messages": [{**m, "content": list(map(block, m["content"]))} for m in body["messages"]]})
 
 
-CHECKS: Mapping[str, Callable[[Json], None]] = {"openai": chat_completions, "anthropic": claude, "bedrock": converse}
+def gemini(body: Json) -> None:
+    """User and model take turns, all calls are answered first thing by the next message, the first one is signed."""
+    roles = [content["role"] for content in body["contents"]]
+    assert roles == ["user", "model"] * (len(roles) // 2) + ["user"] * (len(roles) % 2)
+    waiting = list[tuple[str, str]]()
+    for content in body["contents"]:
+        parts: list[Json] = content["parts"]
+        assert parts
+        assert all(part["text"] or "thoughtSignature" in part for part in parts if "text" in part)
+        answers = [_named(part["functionResponse"]) for part in parts if "functionResponse" in part]
+        assert sorted(answers) == sorted(waiting)
+        assert all("functionResponse" in part for part in parts[: len(answers)])
+        calls = [part for part in parts if "functionCall" in part]
+        assert all(part["functionCall"]["name"] and isinstance(part["functionCall"]["args"], dict) for part in calls)
+        assert not calls or (content["role"] == "model" and "thoughtSignature" in calls[0])
+        waiting = [_named(part["functionCall"]) for part in calls]
+    assert not waiting
+
+
+def _named(part: Json) -> tuple[str, str]:
+    return part["id"], part["name"]
+
+
+def ollama(body: Json) -> None:
+    """Nothing is empty, calls are answered by name and at once, arguments are objects."""
+    waiting = list[str]()
+    assert body["messages"][0]["role"] == "system"
+    for message in body["messages"]:
+        if message["role"] == "tool":
+            waiting.remove(message["tool_name"])
+            continue
+        assert not waiting
+        sent: list[Json] = message.get("tool_calls") or []
+        calls: list[Json] = [call["function"] for call in sent]
+        assert calls or message["content"] or message.get("images")
+        assert all(call["name"] and isinstance(call["arguments"], dict) for call in calls)
+        assert not calls or message["role"] == "assistant"
+        waiting = [call["name"] for call in calls]
+    assert not waiting
+
+
+CHECKS: Mapping[str, Callable[[Json], None]] = {
+    "openai": chat_completions,
+    "anthropic": claude,
+    "bedrock": converse,
+    "gemini": gemini,
+    "vertex": gemini,
+    "ollama": ollama,
+}
 """What a wire's server demands; of the others, that a request can be written at all."""
 
 
@@ -111,6 +162,7 @@ CHECKS: Mapping[str, Callable[[Json], None]] = {"openai": chat_completions, "ant
 def test_any_history_can_be_sent(wire: str, dialect: LoopDialect) -> None:
     speaks = provider(wire)
 
+    @patiently
     @given(MESSAGES, st.lists(ODD, max_size=12), st.booleans())
     def sends(messages: list[Message], odd: list[list[Part]], thinks: bool) -> None:
         for message, more in zip(messages, odd, strict=False):
@@ -122,6 +174,42 @@ def test_any_history_can_be_sent(wire: str, dialect: LoopDialect) -> None:
         CHECKS.get(wire, no_check)(body)
 
     cast(Callable[[], None], sends)()
+
+
+SIGNED: st.SearchStrategy[list[Part]] = st.lists(
+    st.one_of(
+        st.builds(TextPart, text=st.sampled_from(["", "hello"]), signature=st.sampled_from([None, "signed"])),
+        st.builds(
+            ToolCallPart,
+            id=st.uuids().map(str),
+            name=st.just("look"),
+            arguments=st.just("{}"),
+            signature=st.sampled_from([None, "signed"]),
+        ),
+    ),
+    max_size=4,
+)
+
+
+@pytest.mark.parametrize("wire", ["gemini", "vertex"])
+def test_signatures_go_back_to_the_model_that_made_them_and_to_no_other(wire: str) -> None:
+    speaks = provider(wire)
+
+    @patiently
+    @given(MESSAGES, st.lists(st.tuples(SIGNED, st.sampled_from(["some-model", "another"])), max_size=12))
+    def keeps(messages: list[Message], signed: list[tuple[list[Part], str]]) -> None:
+        for message, (more, model) in zip(messages, signed, strict=False):
+            if message.role == "assistant":
+                message.content, message.model = [*message.content, *more], model
+        seen = sendable([NATIVE.shown(message, thinks=True) for message in messages])
+        body = speaks.preview(Call("some-model", [PROMPT, *seen]))
+        gemini(body)
+        own = [part for message in seen if message.model == "some-model" for part in message.content]
+        made = [part for part in own if isinstance(part, TextPart | ToolCallPart) and part.signature]
+        sent = [part for content in body["contents"] for part in content["parts"]]
+        assert sum(part.get("thoughtSignature") == "signed" for part in sent) == len(made)
+
+    cast(Callable[[], None], keeps)()
 
 
 def no_check(body: Json) -> None:

@@ -8,9 +8,8 @@ from tests.harness.fleet import FreshServer
 from tests.harness.tenants import Org, new_org
 from tests.harness.waiting import until
 from tests.messages.talking import Json, agent, of_agent, say, texts
-from tests.turns.backgrounds import background, over, read, run_of, said, started
+from tests.turns.backgrounds import background, over, read, said, started
 from tests.turns.listening import Event, active, asked, kinds, sending, user
-from tests.turns.test_processes import stopping
 from tests.turns.test_tool_calls import INSERT, NOTES
 
 NEVER = Reply("never said", delay=60)
@@ -127,25 +126,3 @@ def test_a_run_that_kills_its_server_is_given_up(fresh_server: FreshServer, mode
     assert kinds(told)[-3:] == ["stop_reason", "error_message", "[DONE]"]
     assert len(models.chats) == 3
     assert say(org, f"agents/{owner}", "REPLY on")["messages"][0]["content"] == "on"
-
-
-@pytest.mark.contract("turns.drain.background")
-def test_a_server_that_stops_hands_its_background_runs_over(fresh_server: FreshServer, models: OpenAIServer) -> None:
-    server = fresh_server({"HOLDFAST_DRAIN_SECONDS": "1"})
-    org = new_org(server)
-    owner = agent(org, **NOTES)
-    models.queue(Reply("I write it down.", calls=(INSERT,)), NEVER)
-    with background(org, f"agents/{owner}", "note it") as found:
-        run = next(found).json["run_id"]
-        chats(models, 2)
-        stopped = stopping(server)
-        rest = list(found)
-    assert stopped.result() == 0
-    assert (rest[-2].name, rest[-2].json["error_type"]) == ("error", "stream_incomplete")
-    assert run in rest[-2].json["message"]
-    models.queue(Reply("Done."))
-    server.start()
-    assert run_of(org, run)["status"] in ("running", "completed")
-    assert over(org, run)["status"] == "completed"
-    assert said(read(org, run)) == ["I write it down.", "Done."]
-    assert notes(org, owner) == "Likes tea."

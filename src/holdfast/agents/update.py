@@ -51,8 +51,9 @@ def update(tx: Tx, who: Who, id: str, change: UpdateAgent, models: Models) -> Lo
     if change.tags is not None:
         values["tags"] = list(dict.fromkeys(change.tags))
         values["hidden"] = is_hidden(values.get("hidden", agent.hidden), values["tags"])
-    if change.tool_rules is not None:
-        choose.check_rules(models, values.get("model", agent.model), change.tool_rules)
+    if change.tool_rules is not None or "model" in values:
+        rules = change.tool_rules if change.tool_rules is not None else agent.tool_rules
+        choose.check_rules(models, values.get("model", agent.model), rules)
     if agent.agent_type == "workflow_agent":
         values.pop("message_buffer_autoclear", None)
     _replace_links(tx, who, id, change)

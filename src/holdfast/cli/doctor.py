@@ -11,7 +11,7 @@ from typing import Literal
 
 import typer
 
-from holdfast.cli import installation, ports, probes, screen
+from holdfast.cli import installation, openfiles, ports, probes, screen
 from holdfast.config import ConfigError, Settings
 from holdfast.errors import AppError
 from holdfast.store import checkup, schema
@@ -22,6 +22,8 @@ app = typer.Typer()
 Verdict = Literal["ok", "note", "problem"]
 STYLES: dict[Verdict, str] = {"ok": "green", "note": "yellow", "problem": "bold red"}
 LITTLE_SPACE_MB = 500
+FEW_FILES = 2048
+"""A thousand turns at once have as many connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Finding:
 
 @app.command()
 def doctor() -> None:
-    """Check settings, data, database, Redis, sandbox, models, embeddings and port; print the fix for each problem."""
+    """Check settings, data, database, Redis, sandbox, models, port and limits; print the fix for each problem."""
     settings = installation.settings()
     problems = 0
     for check in CHECKS:
@@ -184,6 +186,16 @@ def _port(settings: Settings) -> Iterator[Finding]:
         yield Finding("port", "ok", f"{settings.host}:{settings.port} is free")
 
 
+def _open_files(_settings: Settings) -> Iterator[Finding]:
+    allowed = openfiles.allowed()
+    text = f"{allowed} files and connections may be open at once, for some {allowed // 2} turns"
+    if allowed < FEW_FILES:
+        fix = "raise the hard limit: `ulimit -Hn`, LimitNOFILE= of systemd, --ulimit nofile= of Docker"
+        yield Finding("limits", "note", text, fix)
+    else:
+        yield Finding("limits", "ok", text)
+
+
 CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     _settings,
     _access,
@@ -193,4 +205,5 @@ CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     _sandbox,
     _models,
     _port,
+    _open_files,
 )

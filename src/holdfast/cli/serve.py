@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -17,7 +18,7 @@ from starlette.applications import Starlette
 from holdfast import __version__
 from holdfast.app import create_app
 from holdfast.auth import store as auth_store
-from holdfast.cli import installation, ports
+from holdfast.cli import installation, openfiles, ports
 from holdfast.config import ConfigError, Settings, load, with_password
 from holdfast.store.opening import open_database
 
@@ -26,6 +27,8 @@ app = typer.Typer()
 DEMO = "holdfast/demo"
 LAST_WORDS_S = 7
 """How long turns that were cancelled may take to say so to whoever waits for them."""
+INSISTENCE_S = 0.1
+"""How soon a second Ctrl-C is heard."""
 TALKATIVE = ("uvicorn.error", "httpx2")
 KEEP_ALIVE_S = 75
 """How long an idle connection is kept; longer than clients pause between two requests."""
@@ -48,6 +51,7 @@ def serve(
     flags = {"host": host, "port": port, "data": data, "secure": secure, "debug": debug}
     settings = with_password(load(os.environ, flags))
     _log(settings)
+    openfiles.allow_all()
     with ports.listening(settings.host, settings.port) as at, installation.owned(settings):
         opened = open_database(settings)
         has_keys = opened.db.now(auth_store.has_keys)
@@ -66,17 +70,21 @@ def _log(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Asked to stop, it lets the turns at work end, and the answers that wait for them."""
+    """Asked to stop, it lets the turns at work end; meanwhile it still answers, and starts no new ones."""
 
     def __init__(self, config: uvicorn.Config, made: Starlette) -> None:
         super().__init__(config)
         self._made = made
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asked_at = time.monotonic()
         self._made.state.draining.set()
         draining = asyncio.create_task(self._made.state.runner.drain())
+        while not draining.done() and not self.force_exit:
+            await asyncio.wait((draining,), timeout=INSISTENCE_S)
+        left = self._made.state.settings.drain_seconds - int(time.monotonic() - asked_at)
+        self.config.timeout_graceful_shutdown = max(left, 0) + LAST_WORDS_S
         await super().shutdown(sockets)
-        await draining
 
 
 def _run(settings: Settings, made: Starlette, at: socket.socket) -> None:
@@ -88,7 +96,6 @@ def _run(settings: Settings, made: Starlette, at: socket.socket) -> None:
         log_config=None,
         access_log=settings.debug,
         server_header=False,
-        timeout_graceful_shutdown=settings.drain_seconds + LAST_WORDS_S,
         timeout_keep_alive=KEEP_ALIVE_S,
     )
     _Server(config, made).run(sockets=[at])

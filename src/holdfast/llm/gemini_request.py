@@ -12,6 +12,8 @@ _BEFORE_LEVELS = re.compile(r"gemini-[12]\b|gemini-(1|2)[.-]|gemma|learnlm")
 """Models that think by a number of tokens, and want no signature on calls that they did not make."""
 UNSIGNED = "skip_thought_signature_validator"
 """Google's own word for a call that has no signature, because another model or an import made it."""
+EMPTY = {"text": ""}
+"""Refused, unless it stands for a signature of the model's own."""
 OPENING = "[The conversation begins.]"
 LEVELS = {"none": "MINIMAL", "minimal": "MINIMAL", "low": "LOW", "medium": "MEDIUM"}
 BUDGETS = {"none": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24_576, "xhigh": 24_576, "max": 24_576}
@@ -68,7 +70,10 @@ def _parts(message: Message, call: Call, card: ModelCard) -> Iterator[Json]:
             if not signature and is_first_call and has_levels(call.model):
                 signature = UNSIGNED
             is_first_call = False
-        yield {**wire, "thoughtSignature": signature} if signature else wire
+        if signature:
+            yield {**wire, "thoughtSignature": signature}
+        elif wire != EMPTY:
+            yield wire
 
 
 def _part(part: Part, card: ModelCard) -> Json | None:

@@ -165,6 +165,20 @@ class Models:
             return False
         return self._listed(place, card.name) is None
 
+    def advice(self) -> str | None:
+        """What a program on this machine lacks to serve models, or the default one; known once it was asked."""
+        for place in self._configured:
+            row = catalog.row_of(place.provider_type)
+            if row and row.fetch and self._lists.of(place) == {}:
+                way = f"run `{row.fetch} {row.recommended}`; until then the default is {self.default}"
+                return f"{place.name} at {place.base_url} has no models yet: {way}."
+        card = self.stored_card(None)
+        row = catalog.row_of(card.provider_type)
+        if not self.lacks(card):
+            return None
+        way = f"run `{row.fetch} {card.name}`" if row and row.fetch else "load it there"
+        return f"{card.provider} has no {card.name}, the default model: {way}, or set HOLDFAST_DEFAULT_MODEL."
+
     async def settle(self) -> None:
         """Let programs on this machine say which models they have, before the first turn depends on it."""
         await self._lists.settle([place for place in self._configured if _is_local(place)])

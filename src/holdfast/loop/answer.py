@@ -1,6 +1,7 @@
 """The model's answer, put together from its deltas."""
 
 from dataclasses import dataclass, field
+from io import StringIO
 from uuid import uuid4
 
 from holdfast.llm.model import Delta, Finish, FinishReason, ReasoningDelta, Sampled, TextDelta, ToolCallDelta, Usage
@@ -19,12 +20,12 @@ class _Piece:
     """A text or a thought, as far as it has arrived."""
 
     is_thought: bool
-    fragments: list[str] = field(default_factory=list[str])
+    said: StringIO = field(default_factory=StringIO)
     signature: str | None = None
 
     @property
     def part(self) -> Part:
-        text = "".join(self.fragments)
+        text = self.said.getvalue()
         if self.is_thought:
             return ReasoningPart(reasoning=text, signature=self.signature)
         return TextPart(text=text, signature=self.signature)
@@ -34,7 +35,7 @@ class _Piece:
 class _Call:
     id: str = ""
     name: str = ""
-    arguments: list[str] = field(default_factory=list[str])
+    arguments: StringIO = field(default_factory=StringIO)
     signature: str | None = None
 
 
@@ -82,7 +83,7 @@ class Answer:
         if not isinstance(last, _Piece) or last.is_thought != is_thought or (last.signature and text):
             last = _Piece(is_thought)
             self._said.append(last)
-        last.fragments.append(text)
+        last.said.write(text)
         last.signature = signature or last.signature
 
     def _add_call(self, delta: ToolCallDelta) -> None:
@@ -90,7 +91,7 @@ class Answer:
         call.id = call.id or delta.id or ""
         call.name = call.name or delta.name or ""
         call.signature = call.signature or delta.signature
-        call.arguments.append(delta.arguments)
+        call.arguments.write(delta.arguments)
 
     @property
     def calls(self) -> list[ToolCallPart]:
@@ -102,7 +103,7 @@ class Answer:
                 call.id = f"call_{uuid4().hex[:8]}"
             taken.add(call.id)
             if call.name:
-                arguments = "".join(call.arguments) or "{}"
+                arguments = call.arguments.getvalue() or "{}"
                 made.append(ToolCallPart(id=call.id, name=call.name, arguments=arguments, signature=call.signature))
         return made
 

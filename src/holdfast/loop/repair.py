@@ -6,6 +6,7 @@ same function serves imported histories.
 
 import logging
 from collections.abc import Iterable, Sequence
+from operator import is_
 
 from holdfast.messages.model import ImagePart, Message, Part, TextPart, ToolCallPart, ToolReturnPart
 
@@ -96,17 +97,18 @@ def _has_text(part: Part) -> bool:
 
 
 def _claimed(message: Message, waiting: dict[str, ToolCallPart]) -> Iterable[ToolReturnPart]:
-    """The returns that some call waits for, each once."""
+    """The returns that some call waits for, each once, and each by the name of what was called."""
     for part in message.returns:
-        if waiting.pop(part.call_id, None) is not None:
-            yield part
-        else:
+        call = waiting.pop(part.call_id, None)
+        if call is None:
             log.info("left out the return of call %r in message %s", part.call_id, message.id)
+        else:
+            yield part if part.name == call.name else part.model_copy(update={"name": call.name})
 
 
 def _changed(message: Message, parts: Sequence[Part], role: str | None = None) -> Message:
     """The message with these parts; itself when they are what it has."""
     role = role or message.role
-    if role == message.role and len(parts) == len(message.content):
+    if role == message.role and len(parts) == len(message.content) and all(map(is_, parts, message.content)):
         return message
     return message.model_copy(update={"content": list(parts), "role": role})

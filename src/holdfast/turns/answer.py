@@ -21,7 +21,7 @@ def response(messages: list[LettaMessage], reason: StopReason, spent: Spent, run
     }
 
 
-def shown(event: Event | None, view: View) -> list[LettaMessage]:
+def shown(event: Event, view: View) -> list[LettaMessage]:
     """The messages that a client gets of an event: none of most events."""
     match event:
         case Committed():

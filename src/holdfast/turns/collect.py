@@ -14,17 +14,18 @@ async def collect(live: Live) -> LettaResponse:
     view = view_of(live.asked.body)
     said: list[LettaMessage] = []
     tokens = ChosenTokens(live.asked.body)
-    async for event in live.events.follow():
-        said += shown(event, view)
-        if event is not None and tokens.wanted:
+    async for events in live.events.batches():
+        for event in events:
+            said += shown(event, view)
             tokens.hear(event)
-        if isinstance(event, Ended):
-            if event.error is not None:
-                raise _final(event.error, event)
-            answer = response(said, event.stop_reason, event.spent, live.run_id)
-            answer["logprobs"], answer["turns"] = tokens.told()
-            return answer
-    raise AppError(f"Run {live.run_id} ended without a result; see the server's log.")
+    ended = live.events.last
+    if not isinstance(ended, Ended):
+        raise AppError(f"Run {live.run_id} ended without a result; see the server's log.")
+    if ended.error is not None:
+        raise _final(ended.error, ended)
+    answer = response(said, ended.stop_reason, ended.spent, live.run_id)
+    answer["logprobs"], answer["turns"] = tokens.told()
+    return answer
 
 
 def _final(error: AppError, event: Ended) -> AppError:

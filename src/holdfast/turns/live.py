@@ -3,10 +3,11 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from holdfast.feed.ring import Ring
-from holdfast.loop.events import Ended, Event
+from holdfast.loop.events import Ended
 from holdfast.runs.model import Run
 from holdfast.turns.begin import Asked, Begun
+from holdfast.turns.record import Record
+from holdfast.turns.sampled import ChosenTokens
 
 
 @dataclass(slots=True)
@@ -15,11 +16,15 @@ class Live:
 
     asked: Asked
     begun: Begun
-    events: Ring[Event] = field(default_factory=Ring[Event])
+    events: Record = field(init=False)
     is_cancelled: bool = False
     is_left: bool = False
     """Another process goes on with it."""
     work: "asyncio.Task[None] | None" = None
+
+    def __post_init__(self) -> None:
+        body = self.asked.body
+        self.events = Record(has_fragments=body.stream_tokens or ChosenTokens(body).wanted)
 
     @property
     def run(self) -> Run:
@@ -42,12 +47,12 @@ class Live:
 
     def end(self, event: Ended) -> None:
         """Say how the run ended, once: whoever follows it gets exactly one last event."""
-        if not self.events.events or not isinstance(self.events.events[-1], Ended):
+        if not isinstance(self.events.last, Ended):
             self.events.append(event)
 
     def answers(self, asked: Asked) -> bool:
         """Is this the same request, and is there an answer to it or will there be?"""
-        mine, last = self.asked, self.events.events[-1:]
-        failed = any(isinstance(event, Ended) and event.error is not None for event in last)
+        mine, last = self.asked, self.events.last
+        failed = isinstance(last, Ended) and last.error is not None
         same = (mine.who.organization_id, mine.to) == (asked.who.organization_id, asked.to) and mine.body == asked.body
         return same and not failed

@@ -9,7 +9,7 @@ from holdfast.agents import store as agents
 from holdfast.agents.model import Agent
 from holdfast.auth.model import Who
 from holdfast.conversations import store as conversations
-from holdfast.errors import Invalid, Unavailable
+from holdfast.errors import Invalid, Stopping
 from holdfast.kit import sse
 from holdfast.kit.reply import reply
 from holdfast.messages.threads import Thread
@@ -30,7 +30,7 @@ async def _runner(request: Request) -> Runner:
 
 async def _taking(request: Request) -> Runner:
     if request.app.state.draining.is_set():
-        raise Unavailable("The server is about to stop and takes no new requests; repeat this one in a moment.")
+        raise Stopping("The server is about to stop and starts no new turns; repeat this request in a moment.")
     return request.app.state.runner
 
 

@@ -16,15 +16,14 @@ LONGEST_SILENCE_S = 1800.0
 async def stream(live: Live, keepalive: float) -> AsyncGenerator[bytes]:
     body = live.asked.body
     chunks = Chunks(live.run_id, body)
-    heard = sent = time.monotonic()
+    sent = time.monotonic()
     if body.include_pings:
         yield ping(live.run_id)
-    async with aclosing(live.events.follow(silence=keepalive)) as events:
-        async for event in events:
+    async with aclosing(live.events.batches(silence=keepalive)) as batches:
+        async for events in batches:
             moment = time.monotonic()
-            data = b"" if event is None else b"".join(chunks.of(event))
-            heard = moment if event is not None else heard
-            if not data and moment - heard > LONGEST_SILENCE_S:
+            data = b"".join(frame for event in events for frame in chunks.of(event))
+            if not data and moment - live.events.moved_at > LONGEST_SILENCE_S:
                 yield b"".join(end(live.run_id, Ended("error", error=silent(live.run_id))))
                 return
             if not data and moment - sent >= keepalive:
