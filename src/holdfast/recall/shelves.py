@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -37,11 +37,21 @@ class Shelves:
         self._held.move_to_end(corpus)
         async with held.lock:
             rows = await self._db.read(search.since, corpus, held.stamp)
+            if held.stamp and any(row.is_mark for row in rows):
+                held.shelf, held.stamp = Shelf(), 0
+                rows = await self._db.read(search.since, corpus, 0)
             if rows:
                 await asyncio.to_thread(_put, held.shelf, rows)
                 held.stamp = rows[-1].stamp
             yield held.shelf
         self._make_room(corpus)
+
+    def forget(self, organization_id: str, corpus_ids: Collection[str]) -> None:
+        """Keep nothing of these corpora in memory, whether or not anybody asks for them again."""
+        for corpus, held in list(self._held.items()):
+            is_meant = corpus.id is None or corpus.id in corpus_ids
+            if corpus.organization_id == organization_id and is_meant and not held.lock.locked():
+                del self._held[corpus]
 
     def _make_room(self, used: Corpus) -> None:
         total = sum(held.shelf.bytes for held in self._held.values())

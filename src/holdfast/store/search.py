@@ -60,6 +60,11 @@ stamps = sa.Table(
 """The last stamp of each kind of an organization."""
 
 
+MESSAGES = "message"
+PASSAGES = "passage"
+"""The kinds of items."""
+
+
 @dataclass(frozen=True, slots=True)
 class Corpus:
     """What one search looks through: one agent, archive or folder, or, without an id, all of an organization."""
@@ -90,6 +95,11 @@ class EntryRow:
     by_default: bool = True
     is_gone: bool = False
     stamp: int = 0
+
+    @property
+    def is_mark(self) -> bool:
+        """Not an entry: something of the corpus was forgotten under this stamp, and nothing says what."""
+        return self.item_id == self.corpus
 
 
 _NAMES = [each.name for each in fields(EntryRow)]
@@ -196,9 +206,24 @@ def progress(tx: Tx, who: Actor, corpus: Corpus | None) -> list[Embedded]:
     return [Embedded(*row) for row in tx.execute(query.group_by(e.wants).order_by(e.wants))]
 
 
-def forget_corpus(tx: Tx, who: Actor, corpus: str) -> None:
-    """Everything of a corpus that is no more."""
-    tx.execute(entries.delete().where(e.organization_id == who.organization_id, e.corpus == corpus))
+def forget(tx: Tx, corpus: Corpus, *where: sa.ColumnElement[bool]) -> int:
+    """Drop entries of a corpus, all of it if nothing else is said; whoever holds it in memory begins anew.
+
+    The stamp is taken first: an entry that is being written either is dropped with the rest, or its item is looked for
+    again after this transaction, and is not there any more.
+    """
+    if corpus.id is None:
+        raise ValueError("a corpus that is forgotten has an id")
+    stamp = _stamp(tx, corpus.organization_id, corpus.kind)
+    gone = tx.execute(entries.delete().where(*_within(corpus), *where)).rowcount
+    mark = EntryRow(corpus.organization_id, corpus.id, corpus.kind, corpus.id, is_gone=True, stamp=stamp)
+    tx.execute(insert_or_replace(tx, entries), {name: getattr(mark, name) for name in _NAMES})
+    return gone
+
+
+def hold(tx: Tx, organization_id: str, kind: str) -> None:
+    """Keep others from writing or dropping entries of a kind until the transaction ends."""
+    _stamp(tx, organization_id, kind)
 
 
 def _within(corpus: Corpus) -> list[sa.ColumnElement[bool]]:
