@@ -71,12 +71,35 @@ def reclaim(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
     alone = connection.execution_options(isolation_level="AUTOCOMMIT")
     _wait_for_onlookers(alone)
     for table in tables:
-        alone.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {alone.dialect.identifier_preparer.format_table(table)}")
+        alone.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {_named(alone, table)}")
+        if alone.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None:
+            _drop_statistics(alone, table)
     for statement in ("VACUUM (FULL) pg_catalog.pg_statistic", "CHECKPOINT"):
         try:
             alone.exec_driver_sql(statement)
         except exc.ProgrammingError as refused:
             log.info("%s is left to the database's administrator: %s", statement, str(refused.orig).strip())
+
+
+def _drop_statistics(tx: sa.Connection, table: sa.Table) -> None:
+    """Of an empty table ANALYZE leaves the values that it has seen before; a column of a new type has none."""
+    columns = tx.execute(_COLUMNS, {"table": _named(tx, table)}).all()
+    quote = tx.dialect.identifier_preparer.quote
+    changes = ", ".join(f"ALTER COLUMN {quote(name)} TYPE {same}" for name, same in columns)
+    if changes:
+        tx.exec_driver_sql(f"ALTER TABLE {_named(tx, table)} {changes}")
+
+
+def _named(tx: sa.Connection, table: sa.Table) -> str:
+    return tx.dialect.identifier_preparer.format_table(table)
+
+
+_COLUMNS = sa.text(
+    """
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+    WHERE a.attrelid = CAST(CAST(:table AS text) AS regclass) AND a.attnum > 0 AND NOT a.attisdropped
+    """
+)
 
 
 def _wait_for_onlookers(tx: sa.Connection) -> None:
