@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 def word() -> str:
     """A word that nothing else has; the search changes its ending."""
-    return "qu" + "".join(random.choices(string.ascii_lowercase, k=14)) + "ations"  # noqa: S311 -- no secret
+    return "qu" + "".join(random.choices(string.ascii_lowercase, k=14)) + "ations"
 
 
 @dataclass(frozen=True)
