@@ -68,6 +68,12 @@ def _refuse_while_busy(tx: Tx, who: Who, agent_ids: Sequence[str]) -> None:
     run = rows.unsettled_run(tx, who, agent_ids)
     if run is None:
         return
+    if run.is_over:
+        raise Busy(
+            f"Run {run.id} of agent {run.agent_id} is over, and those who wait for it are still being told. Try again "
+            "in a moment.",
+            run_id=run.id,
+        )
     raise Busy(
         f"Agent {run.agent_id} is working on a request ({run.id}), which could write down again what is to be "
         "forgotten. Wait for its end, or cancel it first.",
