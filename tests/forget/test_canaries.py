@@ -156,3 +156,29 @@ def test_an_identity_with_its_agents(ground: Ground, mine: Org) -> None:
     assert mine.http.get(f"/v1/identities/{identity}").status_code == 404
     assert mine.http.get(f"/v1/archives/{lent}").status_code == 404
     assert holder(mine)
+
+
+def test_a_passage_that_was_shown_unasked(ground: Ground, mine: Org, models: OpenAIServer) -> None:
+    secret = canary()
+    made = agent(mine, auto_recall={"enabled": True, "threshold": 0.0})
+    kept = remember(mine, made, f"The word is {secret.text}.")
+    searched(mine, secret.text)
+    say(mine, f"agents/{made}", "What is the word? REPLY I know it.")
+    assert secret.plain in str(models.requests)
+    there(ground, secret)
+    forget(mine, passage_id=kept["id"])
+    gone(ground, secret)
+
+
+def test_a_passage_that_was_stored_twice(ground: Ground, mine: Org, models: OpenAIServer) -> None:
+    secret = canary()
+    made = agent(mine, tools=["archival_memory_insert"])
+    for ending in (".", "!"):
+        insert = ("archival_memory_insert", {"content": f"The word is {secret.text}{ending}"})
+        models.queue(Reply(calls=(insert,)), Reply("Stored."))
+        say(mine, f"agents/{made}", "Remember it.")
+        searched(mine, "word")
+    [kept] = ok(mine.http.get(f"/v1/agents/{made}/archival-memory"))
+    there(ground, secret)
+    forget(mine, passage_id=kept["id"])
+    gone(ground, secret)

@@ -103,6 +103,11 @@ class Cuts:
         """Take quoted texts out of the calls and returns of tools."""
         self._redact(self._with_tools(agent_ids), quotes)
 
+    def calls_answered_with(self, agent_ids: Sequence[str], id: str) -> set[str]:
+        """The calls whose return names something: such as wanted to store what was there already."""
+        returns = (part for message in self._with_tools(agent_ids) for part in message.returns)
+        return {part.call_id for part in returns if id in part.output}
+
     def _with_tools(self, agent_ids: Sequence[str]) -> Iterable[Message]:
         after = EVERYTHING
         while some := rows.with_tools(self._tx, self._who, agent_ids, after):

@@ -89,8 +89,8 @@ class Quotes:
 
 
 def _forms(text: str) -> list[str]:
-    """A text as it is, and as it is written inside JSON."""
-    forms = (text, *(json.dumps(text, ensure_ascii=way)[1:-1] for way in (False, True)))
+    """A text as it is, and as it is written inside JSON and in what tools say."""
+    forms = (text, repr(text)[1:-1], *(json.dumps(text, ensure_ascii=way)[1:-1] for way in (False, True)))
     return list(dict.fromkeys(forms))
 
 

@@ -208,6 +208,15 @@ def drop_traces(tx: Tx, who: Who, thread_id: str) -> int:
     return tx.execute(steps.rows.table.update().where(mine).values(none)).rowcount
 
 
+def drop_recalled(tx: Tx, who: Who, agent_ids: Ids) -> None:
+    """Drop what the steps of some agents sent, where memories had been added to it: any of these could go."""
+    recalled = sa.cast(r.memory_used, sa.Text) != "[]"
+    mine = r.organization_id == who.organization_id, r.agent_id.in_(list(agent_ids))
+    of_runs = sa.select(r.id).where(*mine, recalled)
+    traced = sa.and_(s.organization_id == who.organization_id, s.run_id.in_(of_runs), s.request.is_not(None))
+    tx.execute(steps.rows.table.update().where(traced).values(request=sa.null()))
+
+
 def empty_thread(tx: Tx, who: Who, thread_id: str, prompt_id: str) -> Iterator[tuple[str, int]]:
     """Remove all messages of a thread but its prompt, and its runs with their steps; how many of each."""
     for part in PARTS:

@@ -59,6 +59,7 @@ def seal(tx: Tx, who: Who, asked: WhatToForget) -> Forgetting:
     for id in made.scope.identities:
         identities.delete(tx, who, id)
     cuts.finish()
+    rows.drop_recalled(tx, who, made.survivors)
     _refresh_prompts(tx, who, made)
     job.audit_id = audit.note(tx, who, "forget", target, {"job": job.id, "kind": kind, "kept": len(job.kept)}).id
     return store.insert(tx, job)
@@ -112,7 +113,7 @@ def _forget_passages(tx: Tx, who: Who, made: Going, cuts: Cuts) -> None:
     for id in made.scope.passages:
         passage = passages.held(tx, who, id)
         texts, calls = _ever(tx, who, passages.history, passage)
-        cuts.quotes(made.survivors, Quotes(texts, calls))
+        cuts.quotes(made.survivors, Quotes(texts, [*calls, *cuts.calls_answered_with(made.survivors, id)]))
         if not passage.is_deleted:
             passages.delete(tx, who, id)
         rows.drop_items(tx, who, PASSAGES, passage.archive_id, [id])
