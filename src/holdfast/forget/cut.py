@@ -80,7 +80,7 @@ class Cuts:
         thread = self._threads[thread_id]
         self._quotes_of(thread)
         self._gone.update(rows.later_summaries(self._tx, self._who, thread_id, EVERYTHING))
-        rows.drop_entries(self._tx, self._who, MESSAGES, thread.agent_id, [thread_id])
+        rows.drop_threads(self._tx, self._who, thread.agent_id, [thread_id])
         self._runs.update(rows.background_runs(self._tx, self._who, "threads", [thread_id]))
         for table, count in rows.empty_thread(self._tx, self._who, thread_id, thread.prompt_id):
             self._count(table, count)

@@ -41,10 +41,10 @@ def _finish(tx: Tx, job: Forgetting) -> None:
     who, scope = store.of(job), job.scope
     for things, kind in rows.CORPORA:
         for id in getattr(scope, things):
-            _count(job, "search_entries", rows.drop_entries(tx, who, kind, id))
+            _count(job, "search_entries", rows.drop_corpus(tx, who, kind, id))
     if scope.threads:
         for id in scope.touched:
-            _count(job, "search_entries", rows.drop_entries(tx, who, rows.MESSAGES, id, scope.threads))
+            _count(job, "search_entries", rows.drop_threads(tx, who, id, scope.threads))
     told = [answer.id for answer in _answers(tx, job) if _tells(answer, scope)]
     _count(job, "answers", rows.delete(tx, who, repeats.rows, told))
     if job.status == "erasing":

@@ -28,6 +28,8 @@ class Going:
     kept: list[KeptThing] = field(default_factory=list[KeptThing])
     survivors: list[str] = field(default_factory=list[str])
     """Agents that live on without a part of their memory."""
+    shows_tags: bool = False
+    """Whether prompts may name the tags of what goes."""
     senders: list[str] = field(default_factory=list[str])
     """Messages that an identity sent to agents that live on."""
 

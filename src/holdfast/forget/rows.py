@@ -68,6 +68,10 @@ def _among(column: sa.ColumnElement[str]) -> Callable[[Who, Ids], Where]:
     return lambda _who, ids: column.in_(list(ids))
 
 
+def _of_corpora(_who: Who, ids: Ids) -> Where:
+    return sa.and_(search.e.corpus.in_(list(ids)), ~search.IS_MARK)
+
+
 PARTS: tuple[Part, ...] = (
     Part("agents", events, _of_runs(events.c.run_id, r.agent_id)),
     Part("agents", steps.rows.table, _among(s.agent_id)),
@@ -84,6 +88,8 @@ PARTS: tuple[Part, ...] = (
     Part("archives", archives.archive_tags, _among(archives.archive_tags.c.archive_id)),
     Part("passages", passages.versions.table, _among(passages.versions.c.passage_id)),
     Part("passages", passages.rows.table, _among(passages.c.id)),
+    Part("agents", search.entries, _of_corpora),
+    Part("archives", search.entries, _of_corpora),
     Part("blocks", blocks.versions.table, _among(blocks.versions.c.block_id)),
 )
 """In this order: what is found by way of a run goes before the run."""
@@ -128,15 +134,19 @@ def chunks(ids: Ids) -> Iterator[Ids]:
     return (ids[first : first + AT_ONCE] for first in range(0, len(ids), AT_ONCE))
 
 
-def drop_entries(tx: Tx, who: Who, kind: str, corpus_id: str, thread_ids: Ids = ()) -> int:
-    """Drop what search knows of a corpus, or of some of its threads."""
-    where = [search.e.thread.in_(list(thread_ids))] if thread_ids else []
-    return search.forget(tx, Corpus(who.organization_id, kind, corpus_id), *where)
+def drop_corpus(tx: Tx, who: Who, kind: str, corpus_id: str) -> int:
+    """Drop what search knows of a corpus."""
+    return search.forget(tx, Corpus(who.organization_id, kind, corpus_id))
+
+
+def drop_threads(tx: Tx, who: Who, agent_id: str, ids: Ids) -> int:
+    """Drop what search knows of some threads of an agent."""
+    return search.forget_some(tx, Corpus(who.organization_id, MESSAGES, agent_id), search.e.thread.in_(list(ids)))
 
 
 def drop_items(tx: Tx, who: Who, kind: str, corpus_id: str, ids: Ids) -> int:
     """Drop what search knows of some items of a corpus."""
-    return search.forget(tx, Corpus(who.organization_id, kind, corpus_id), search.e.item_id.in_(list(ids)))
+    return search.forget_some(tx, Corpus(who.organization_id, kind, corpus_id), search.e.item_id.in_(list(ids)))
 
 
 def delete(tx: Tx, who: Who, of: Rows[Any], ids: Ids) -> int:

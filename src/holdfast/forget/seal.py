@@ -112,6 +112,7 @@ def _forget_passages(tx: Tx, who: Who, made: Going, cuts: Cuts) -> None:
     """Passages of archives that stay, with what calls of tools say of them."""
     for id in made.scope.passages:
         passage = passages.held(tx, who, id)
+        made.shows_tags = bool(passage.tags)
         texts, calls = _ever(tx, who, passages.history, passage)
         cuts.quotes(made.survivors, Quotes(texts, [*calls, *cuts.calls_answered_with(made.survivors, id)]))
         if not passage.is_deleted:
@@ -137,7 +138,7 @@ def _ever(tx: Tx, who: Who, history: Versioned[Any, Any], row: Any) -> tuple[Seq
 
 def _refresh_prompts(tx: Tx, who: Who, made: Going) -> None:
     """Compile what shows a block, or the tags of an archive, once more without it."""
-    if not (made.scope.blocks or made.scope.archives or made.scope.passages):
+    if not (made.scope.blocks or made.scope.archives or made.shows_tags):
         return
     for id in made.survivors:
         agent = agents.get(tx, who, id)

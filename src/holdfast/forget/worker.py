@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,14 +39,14 @@ log = logging.getLogger("holdfast.forget")
 class InMemory:
     """What this process holds in memory, and how to let go of it."""
 
-    corpora: Callable[[str, Collection[str]], None]
+    corpora: Callable[[str, Collection[str]], Awaitable[None]]
     threads: Callable[[Collection[str]], None]
 
-    def forget(self, job: Forgetting) -> None:
+    async def forget(self, job: Forgetting) -> None:
         scope = job.scope
         ids = {*scope.agents, *scope.threads, *scope.archives, *scope.touched}
-        self.corpora(job.organization_id, ids)
         self.threads(ids)
+        await self.corpora(job.organization_id, ids)
 
 
 class Forgetter:
@@ -83,7 +83,6 @@ class Forgetter:
                     raise
                 await asyncio.sleep(LOOK_AGAIN_S)
                 continue
-            self._memory.forget(job)
             self._called.set()
             return job
 
@@ -91,7 +90,8 @@ class Forgetter:
         while True:
             try:
                 await self._look()
-                await self._go_on()
+                if await self._go_on():
+                    await self._look()
             except AppError as failed:
                 log.error("forgetting has to wait: %s", failed.detail)
             except Exception:  # the background runner: without it nothing more would be forgotten
@@ -111,21 +111,23 @@ class Forgetter:
         begun = now()
         for job in await self._db.read(store.changed_since, self._looked - LATE):
             if self._seen.get(job.id) != job.updated_at:
-                self._memory.forget(job)
+                await self._memory.forget(job)
                 self._seen[job.id] = job.updated_at
         self._looked = begun
         self._seen = {id: moment for id, moment in self._seen.items() if moment > begun - 2 * LATE}
 
-    async def _go_on(self) -> None:
+    async def _go_on(self) -> bool:
+        """Do what can be done now; False when there was nothing."""
         jobs = await self._db.read(store.unfinished)
         if not jobs or not await self._leads():
-            return
+            return False
         for job in jobs:
             if job.status == "erasing":
                 await self._try([job], self._erase(job))
         due = await self._db.read(store.long_erased, self._rewrite_after_s)
         if due:
             await self._try(due, self._rewrite(due))
+        return True
 
     async def _leads(self) -> bool:
         return self._db.is_sqlite or await self._db.write(search.lead, "forgetting", self._id, LEAD_S)

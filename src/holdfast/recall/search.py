@@ -58,9 +58,9 @@ class Recall:
             query = Query.of(text, await self._vectors(corpus, shelf, text, mode))
             return await asyncio.to_thread(shelf.search, query, limit, Among(allowed, without), mode)
 
-    def forget(self, organization_id: str, corpus_ids: Collection[str]) -> None:
+    async def forget(self, organization_id: str, corpus_ids: Collection[str]) -> None:
         """Keep nothing of what was forgotten in memory."""
-        self._shelves.forget(organization_id, corpus_ids)
+        await self._shelves.catch_up(organization_id, corpus_ids)
 
     async def settle(self, who: Who, archive_id: str) -> None:
         """Passages were stored: make them known."""
