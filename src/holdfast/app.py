@@ -23,6 +23,7 @@ from holdfast.embed.embedders import Embedders
 from holdfast.embed.port import Embedder
 from holdfast.errors import AppError
 from holdfast.feed.redis import Redis, RedisCalls, RedisFeed
+from holdfast.forget.worker import Forgetter, InMemory
 from holdfast.kit.bodylimit import BodyLimit
 from holdfast.kit.egress import Egress
 from holdfast.kit.routes import Dispatch
@@ -81,6 +82,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.recall = _recall(app)
     app.state.find = Find(db, app.state.recall)
     app.state.runner = Runner(db, _ports(settings, db, app), settings)
+    app.state.forgetter = _forgetter(app)
     app.state.draining = asyncio.Event()
     return app
 
@@ -98,6 +100,12 @@ def _recall(app: Starlette) -> Recall:
         is_busy=lambda: app.state.runner.is_busy,
     )
     return Recall(indexer, Shelves(app.state.db, app.state.settings.recall_memory_mb * 2**20), choose)
+
+
+def _forgetter(app: Starlette) -> Forgetter:
+    runner: Runner = app.state.runner
+    memory = InMemory(app.state.recall.forget, runner.forget)
+    return Forgetter(app.state.db, runner.feed, memory, app.state.settings.forget_rewrite_seconds)
 
 
 def _ports(settings: Settings, db: Database, app: Starlette) -> Ports:
@@ -139,12 +147,14 @@ def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Midd
 async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.runner.start()
     app.state.recall.indexer.start()
+    app.state.forgetter.start()
     app.state.settling = asyncio.create_task(_settle(app))
     yield
     app.state.settling.cancel()
     await asyncio.wait((app.state.settling,))
     app.state.draining.set()
     await app.state.runner.drain()
+    await app.state.forgetter.stop()
     await app.state.runner.stop()
     await app.state.recall.indexer.stop()
     app.state.embedders.close()

@@ -4,11 +4,13 @@ from holdfast.agents import archive_routes, identity_routes, memory_routes, mess
 from holdfast.agents import routes as agents
 from holdfast.archives import passage_routes
 from holdfast.archives import routes as archives
+from holdfast.audit import routes as audit
 from holdfast.auth import admin_routes
 from holdfast.auth import routes as keys
 from holdfast.blocks import history_routes
 from holdfast.blocks import routes as blocks
 from holdfast.conversations import routes as conversations
+from holdfast.forget import routes as forget
 from holdfast.health import routes as health
 from holdfast.identities import routes as identities
 from holdfast.kit.routes import Router
@@ -31,10 +33,12 @@ ROUTERS: tuple[Router, ...] = (
     agents.router,
     archive_routes.router,
     archives.router,
+    audit.router,
     background_routes.router,
     blocks.router,
     compact_routes.router,
     conversations.router,
+    forget.router,
     generate.router,
     history_routes.router,
     health.router,

@@ -20,7 +20,14 @@ NOT_IDS = {
 }
 """Last words of names that end in `_id` and name nothing that a tenant has."""
 
-LISTED = {"identities": "identity", "archival-memory": "passage", "batches": "batch", "mcp-servers": "server"}
+LISTED = {
+    "identities": "identity",
+    "archival-memory": "passage",
+    "batches": "batch",
+    "mcp-servers": "server",
+    "forget": "forgetting",
+    "audit": "entry",
+}
 """What a list's cursors are ids of, where the last word of its path does not just lose its `s`."""
 
 

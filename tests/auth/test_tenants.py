@@ -36,7 +36,10 @@ WORDS_IN_PATHS = {"tool_name", "transaction_id"}
 """Parameters in paths that are no ids; the id beside them is what is foreign."""
 
 ADMINISTRATION = "/v1/admin/"
-VOLATILE = {"/v1/agents/{agent_id}/context", "/v1/health/", "/v1/ready/", "/v1/search/progress"}
+VOLATILE = {
+    *("/v1/agents/{agent_id}/context", "/v1/health/", "/v1/ready/", "/v1/search/progress"),
+    *("/v1/forget/", "/v1/forget/{forgetting_id}", "/v1/audit/"),
+}
 """Reads that may differ from one call to the next."""
 
 

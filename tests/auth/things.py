@@ -35,10 +35,11 @@ def furnished(org: Org, secret: str, served: set[str]) -> Tenant:
     for kind, path, body in _wanted(text, secret):
         if f"POST {path.partition('?')[0].replace('}', '_id}')}" in served:
             made = org.http.post(path.format_map(ids), json=_filled(body, ids))
-            assert made.status_code in (200, 201), f"{kind}: {made.text}"
+            assert made.is_success, f"{kind}: {made.text}"
             ids[kind] = made.json()["id"]
     attached = org.http.patch("/v1/agents/{agent}/archives/attach/{archive}".format_map(ids))
     assert attached.status_code == 200, attached.text
+    ids["entry"] = org.http.get("/v1/audit/").json()[0]["id"]
     _converse(org, ids, text, served)
     return Tenant(org, secret, ids)
 
@@ -78,6 +79,8 @@ def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
         ("conversation", "/v1/conversations/?agent_id={agent}", {"summary": text}),
         ("archive", "/v1/archives/", {"name": text, "description": text}),
         ("passage", "/v1/archives/{archive}/passages", {"text": text, "tags": [text], "metadata": {"about": text}}),
+        ("spare", "/v1/archives/{archive}/passages", {"text": text}),
+        ("forgetting", "/v1/forget/", {"passage_id": "{spare}"}),
         ("source", "/v1/folders/", {"name": f"pineapple-{secret}", "description": text}),
         ("group", "/v1/groups/", {"agent_ids": ["{agent}"], "description": text}),
         (
@@ -89,7 +92,7 @@ def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-KINDS = {kind for kind, _path, _body in _wanted("", "")} | {"organization", "user", "message", "run", "step"}
+KINDS = {kind for kind, _path, _body in _wanted("", "")} | {"organization", "user", "entry", "message", "run", "step"}
 """What a tenant has one of, as soon as it can be made."""
 
 

@@ -28,7 +28,7 @@ class SmallDisk:
     def __init__(self, server: Server) -> None:
         self.server = server
         server.data.mkdir(parents=True)
-        server.process.command = [*_alone(), "sh", "-c", MOUNTED, str(server.data), *server.process.command]
+        server.process.command = [*alone(), "sh", "-c", MOUNTED, str(server.data), *server.process.command]
 
     @property
     def data(self) -> Path:
@@ -44,13 +44,13 @@ class SmallDisk:
         (self.data / "filler").unlink()
 
 
-def _alone() -> list[str]:
+def alone() -> list[str]:
     return [program("unshare"), "--user", "--map-root-user", "--mount"]
 
 
 @pytest.fixture
 def disk(fleet: Fleet, model_server: OpenAIServer) -> SmallDisk:
-    probe = subprocess.run([*_alone(), "sh", "-c", MOUNTED, "/mnt", "true"], capture_output=True, check=False)
+    probe = subprocess.run([*alone(), "sh", "-c", MOUNTED, "/mnt", "true"], capture_output=True, check=False)
     if probe.returncode != 0:
         pytest.skip(f"no user namespaces here: {probe.stderr.decode().strip()}")
     model_server.reset()

@@ -13,6 +13,7 @@ PORTS = {"llm", "embed", "sandbox", "feed"}
 
 NOUNS: dict[str, set[str]] = {
     "health": {*NOUN},
+    "audit": {*NOUN},
     "identities": {*NOUN},
     "repeats": {*NOUN},
     "history": {*NOUN},
@@ -46,7 +47,7 @@ NOUNS: dict[str, set[str]] = {
 
 MODELS = {f"{noun}.model" for noun in NOUNS}
 BELOW_LOOP = {*NOUN, *PORTS, *NOUNS}
-SERVER = {*BELOW_LOOP, "prompt", "recall", "loop", "turns", "facades", "web"}
+SERVER = {*BELOW_LOOP, "prompt", "recall", "forget", "loop", "turns", "facades", "web"}
 
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
@@ -61,6 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     **NOUNS,
     "prompt": {"errors", "kit", "tools.rules", *MODELS},
     "recall": {*NOUN, "llm", "messages", "archives", "files", "embed", "agents", "conversations"},
+    "forget": {*BELOW_LOOP, "prompt", "recall"},
     "loop": {*BELOW_LOOP, "prompt", "recall"},
     "turns": {*BELOW_LOOP, "prompt", "recall", "loop"},
     "facades": {*BELOW_LOOP, "recall", "turns"},
@@ -77,12 +79,13 @@ ALLOWED: dict[str, set[str]] = {
 
 FURTHER_TABLES = {
     "archives/passages.py",
+    "forget/rows.py",
     "messages/threads.py",
     "runs/events.py",
     "runs/leases.py",
     "runs/processes.py",
 }
-"""Files besides store.py that hold SQL: the second table of their noun."""
+"""Files besides store.py that hold SQL: the second table of their noun, or what is forgotten of all nouns."""
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,13 @@ class Postgres:
     def uri(self, database: str, port: int | None = None) -> str:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
 
+    def files_of(self, uri: str) -> list[Path]:
+        """The files that hold a database."""
+        with psycopg.connect(uri) as connection:
+            found = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
+        assert found is not None
+        return sorted((self._wheel.data / "base" / str(found[0])).iterdir())
+
     def stop(self) -> None:
         if "process" in vars(self):
             self.process.stop(with_signal=FAST_SHUTDOWN)

@@ -18,6 +18,7 @@ from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
 from holdfast.store import search
+from holdfast.store.search import PASSAGES, Corpus
 from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, only_where
 
 rows = Rows(
@@ -188,9 +189,9 @@ def change_archive(tx: Tx, who: Who, id: str, values: Mapping[str, Any], default
 def delete_archive(tx: Tx, who: Who, id: str) -> None:
     """Remove an archive with its passages and all that they ever were."""
     archives.delete(tx, who, id)
+    search.forget(tx, Corpus(who.organization_id, PASSAGES, id))
     history.delete(tx, who, versions.c.archive_id == id)
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.archive_id == id))
-    search.forget_corpus(tx, who, id)
 
 
 def unindexed(

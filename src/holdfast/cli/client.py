@@ -88,6 +88,17 @@ class Client:
         except httpx2.HTTPError as failed:
             raise self._unreachable(failed) from failed
 
+    def download(self, path: str, **query: Any) -> Iterator[bytes]:
+        """The body of an answer, piece by piece."""
+        try:
+            with self._http.stream("GET", path, params=query) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise self._refused(answer)
+                yield from answer.iter_bytes()
+        except httpx2.HTTPError as failed:
+            raise self._unreachable(failed) from failed
+
     def _unreachable(self, failed: httpx2.HTTPError) -> Away:
         if isinstance(failed, httpx2.ConnectError | httpx2.ConnectTimeout):
             return Away(

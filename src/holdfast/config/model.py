@@ -109,6 +109,13 @@ class Settings:
             about="How much memory search may use for what it has looked through last, in MB; more is read again.",
         ),
     )
+    forget_rewrite_seconds: int = field(
+        default=60,
+        metadata=env(
+            whole(0, 86_400),
+            about="How long after something was forgotten the database's files are written anew, for all of that time.",
+        ),
+    )
     secure: bool | None = field(
         default=None,
         metadata=env(

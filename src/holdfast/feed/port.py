@@ -62,6 +62,10 @@ class Feed(Protocol):
         """The frames after a number; with `wait`, only empty when none has come for that long."""
         ...
 
+    async def forget(self, organization_id: str, run_ids: Sequence[str]) -> None:
+        """Keep no frame of these runs."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -120,6 +120,12 @@ class RedisFeed:
             if found or block is None:
                 return [_entry(*each) for _, entries in found for each in entries]
 
+    async def forget(self, organization_id: str, run_ids: Sequence[str]) -> None:
+        with self._redis.answering() as client:
+            for run_id in run_ids:
+                topic = Topic(organization_id, run_id)
+                await client.delete(_key(topic, "events"), _key(topic, "writer"))
+
     async def close(self) -> None:
         await self._redis.close()
 

@@ -4,7 +4,7 @@ It is kept from turn to turn while nobody else has had the thread (`Transcripts`
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -96,6 +96,13 @@ class Transcripts:
         with self._lock:
             kept = self._drop(thread.id)
         return kept if kept is not None and kept.mark == _mark(thread, thread.fence) else None
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Keep nothing of these threads, nor of the threads of these agents."""
+        with self._lock:
+            for thread_id, kept in list(self._kept.items()):
+                if thread_id in ids or any(message.agent_id in ids for message in kept.window[:1]):
+                    self._drop(thread_id)
 
     def _drop(self, thread_id: str) -> Kept | None:
         kept = self._kept.pop(thread_id, None)

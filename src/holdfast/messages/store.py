@@ -15,6 +15,7 @@ from holdfast.messages.model import Message, Role
 from holdfast.messages.threads import Thread
 from holdfast.messages.wire import roles_of
 from holdfast.store import search
+from holdfast.store.search import MESSAGES, Corpus
 from holdfast.store.table import Rows, Tx, Where, only_where, take_sequence
 
 rows = Rows(
@@ -245,8 +246,8 @@ def count(tx: Tx, who: Who, *where: Where) -> int:
 
 
 def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
+    search.forget(tx, Corpus(who.organization_id, MESSAGES, agent_id))
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.agent_id == agent_id))
-    search.forget_corpus(tx, who, agent_id)
 
 
 def rewrite_text(tx: Tx, who: Who, id: str, content: list[Any]) -> None:

@@ -11,12 +11,11 @@ from holdfast.kit.found import Found
 from holdfast.messages import store as messages
 from holdfast.messages.model import Message
 from holdfast.messages.store import Narrowed
-from holdfast.recall.items import MESSAGES, PASSAGES
 from holdfast.recall.query import Mode
 from holdfast.recall.same import NEAR, adds_nothing
 from holdfast.recall.search import Recall
 from holdfast.store.database import Database
-from holdfast.store.search import Corpus
+from holdfast.store.search import MESSAGES, PASSAGES, Corpus
 
 LOOKED_AT = 5
 """So many of the nearest passages are compared with a new one, word by word."""

@@ -214,6 +214,7 @@ def _store(tx: Tx, source: ItemSource, items: Sequence[Item], rows: Sequence[Ent
         sorted(rows, key=lambda row: row.organization_id), lambda row: row.organization_id
     ):
         entries = list(some)
+        search.hold(tx, organization, source.kind)
         there = source.again(tx, organization, [row.item_id for row in entries])
         known = [
             row if row.is_gone else _for_model(row, there[row.item_id].model, default)

@@ -13,11 +13,8 @@ from holdfast.auth.model import Who
 from holdfast.messages import store as messages
 from holdfast.messages.model import Message
 from holdfast.messages.said import said
-from holdfast.store.search import Corpus
+from holdfast.store.search import MESSAGES, PASSAGES, Corpus
 from holdfast.store.table import Tx
-
-MESSAGES = "message"
-PASSAGES = "passage"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from holdfast.auth.model import Who
 from holdfast.errors import AppError
 from holdfast.recall.indexer import Choose, Indexer
-from holdfast.recall.items import PASSAGES
 from holdfast.recall.query import Among, Hit, Mode, Query
 from holdfast.recall.shelf import Shelf
 from holdfast.recall.shelves import Shelves
-from holdfast.store.search import Corpus
+from holdfast.store.search import PASSAGES, Corpus
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +57,10 @@ class Recall:
         async with self._shelves.open(corpus) as shelf:
             query = Query.of(text, await self._vectors(corpus, shelf, text, mode))
             return await asyncio.to_thread(shelf.search, query, limit, Among(allowed, without), mode)
+
+    async def forget(self, organization_id: str, corpus_ids: Collection[str]) -> None:
+        """Keep nothing of what was forgotten in memory."""
+        await self._shelves.catch_up(organization_id, corpus_ids)
 
     async def settle(self, who: Who, archive_id: str) -> None:
         """Passages were stored: make them known."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -19,6 +19,8 @@ class _Held:
 
     shelf: Shelf
     stamp: int = 0
+    parts: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    """The ids of each corpus in it."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -38,10 +40,17 @@ class Shelves:
         async with held.lock:
             rows = await self._db.read(search.since, corpus, held.stamp)
             if rows:
-                await asyncio.to_thread(_put, held.shelf, rows)
+                await asyncio.to_thread(_put, held, rows)
                 held.stamp = rows[-1].stamp
             yield held.shelf
         self._make_room(corpus)
+
+    async def catch_up(self, organization_id: str, corpus_ids: Collection[str]) -> None:
+        """Let what is in memory of these corpora follow the database, whether or not anybody asks for them again."""
+        for corpus in list(self._held):
+            if corpus.organization_id == organization_id and (corpus.id is None or corpus.id in corpus_ids):
+                async with self.open(corpus):
+                    pass
 
     def _make_room(self, used: Corpus) -> None:
         total = sum(held.shelf.bytes for held in self._held.values())
@@ -52,9 +61,18 @@ class Shelves:
                 total -= self._held.pop(corpus).shelf.bytes
 
 
-def _put(shelf: Shelf, rows: list[EntryRow]) -> None:
-    shelf.drop([row.item_id for row in rows if row.is_gone])
-    shelf.put([_entry(row) for row in rows if not row.is_gone])
+def _put(held: _Held, rows: list[EntryRow]) -> None:
+    """Take in what has changed; of a corpus that was forgotten only what came after that is left."""
+    forgotten = {row.corpus: row.stamp for row in rows if row.is_mark}
+    for corpus in forgotten:
+        held.shelf.drop(held.parts.pop(corpus, ()))
+    if not held.parts:
+        held.shelf = Shelf()
+    held.shelf.drop([row.item_id for row in rows if row.is_gone])
+    here = [row for row in rows if not row.is_gone and row.stamp > forgotten.get(row.corpus, 0)]
+    held.shelf.put([_entry(row) for row in here])
+    for row in here:
+        held.parts.setdefault(row.corpus, set()).add(row.item_id)
 
 
 def _entry(row: EntryRow) -> ShelfEntry:

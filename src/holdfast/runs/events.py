@@ -69,6 +69,10 @@ def delete_of_run(tx: Tx, who: Who, run_id: str) -> None:
     tx.execute(events.delete().where(_MINE), {"org": who.organization_id, "run": run_id})
 
 
+def delete_of_runs(tx: Tx, who: Who, run_ids: Sequence[str]) -> None:
+    tx.execute(events.delete().where(c.organization_id == who.organization_id, c.run_id.in_(list(run_ids))))
+
+
 def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
     of_agent = sa.select(r.id).where(r.organization_id == who.organization_id, r.agent_id == agent_id)
     tx.execute(events.delete().where(c.organization_id == who.organization_id, c.run_id.in_(of_agent)))

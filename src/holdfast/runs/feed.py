@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from holdfast.auth.model import Who
 from holdfast.feed.bells import Bells
 from holdfast.feed.port import Entry, Topic, Wait
 from holdfast.runs import events
@@ -34,6 +35,9 @@ class TableFeed:
                 if found or wait is None or left <= 0:
                     return found
                 await _rung(bell, left if self._db.is_sqlite else min(left, wait.poll))
+
+    async def forget(self, organization_id: str, run_ids: Sequence[str]) -> None:
+        await self._db.write(events.delete_of_runs, Who(organization_id, None), run_ids)
 
     async def close(self) -> None:
         """Nothing of its own is open."""

@@ -57,7 +57,8 @@ def take(tx: Tx, thread: Thread, run: Run, owner: str) -> Thread | None:
 
 def lock(tx: Tx, thread: Thread) -> None:
     """Let requests for a thread come one at a time until this transaction ends, whoever holds the thread."""
-    tx.execute(_LOCK, {"org": thread.organization_id, "thread": thread.id})
+    if tx.execute(_LOCK, {"org": thread.organization_id, "thread": thread.id}).first() is None:
+        raise threads.rows.missing(thread.id)
 
 
 def keep(tx: Tx, thread: Thread, *, spoken: datetime | None) -> None:

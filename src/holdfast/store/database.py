@@ -6,7 +6,7 @@ thread. On SQLite one thread writes, so its queue is the write lock; on PostgreS
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from holdfast.errors import AppError, Conflict, Unavailable
+from holdfast.store import postgres, sqlite
 from holdfast.store.cipher import Cipher
 from holdfast.store.table import Tx
 
@@ -55,6 +56,20 @@ class Database:
     def now(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """A unit of work from synchronous code: start-up and the command line."""
         return self._writers.submit(lambda: self._guarded(True, lambda tx: fn(tx, *args, **kwargs))).result()
+
+    async def reclaim(self, tables: Sequence[sa.Table]) -> None:
+        """Rewrite what holds these tables, so that nothing that was deleted is left in the database's files.
+
+        On SQLite it takes its turn among the writes, which wait for it; on PostgreSQL each table is locked meanwhile.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._writers, self._reclaimed, tables)
+
+    def _reclaimed(self, tables: Sequence[sa.Table]) -> None:
+        try:
+            with self.engine.connect() as connection:
+                (sqlite if self.is_sqlite else postgres).reclaim(connection, tables)
+        except exc.DBAPIError as failed:
+            raise _explained(failed) from failed
 
     def close(self) -> None:
         self._readers.shutdown()

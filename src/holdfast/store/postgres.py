@@ -1,15 +1,27 @@
 """PostgreSQL ≥ 14 through psycopg 3; safe behind a transaction pooler (DESIGN §4)."""
 
+import logging
+import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from holdfast.errors import Unavailable
 from holdfast.store.jsontext import from_json, to_json
 
 insert = postgresql.insert
+
+ONLOOKERS_S = 5.0
+"""How long it is waited for transactions that still see deleted rows."""
+
+LOOK_AGAIN_S = 0.1
+
+log = logging.getLogger("holdfast.store")
 
 
 def engine(uri: str, schema: str, pool_size: int, *, only_reads: bool = False) -> sa.Engine:
@@ -52,6 +64,69 @@ READING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_retur
 
 _NOT_FOR_DRIVER = {"pgbouncer", "schema", "connection_limit", "pool_timeout", "supa"}
 """Query parameters that other tools put into PostgreSQL URIs and libpq rejects."""
+
+
+def reclaim(connection: sa.Connection, tables: Sequence[sa.Table]) -> None:
+    """Write tables anew without what was deleted, and what the planner remembers of their values."""
+    alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+    _wait_for_onlookers(alone)
+    for table in tables:
+        alone.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {_named(alone, table)}")
+        if alone.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None:
+            _drop_statistics(alone, table)
+    for statement in ("VACUUM (FULL) pg_catalog.pg_statistic", "CHECKPOINT"):
+        try:
+            alone.exec_driver_sql(statement)
+        except exc.ProgrammingError as refused:
+            log.info("%s is left to the database's administrator: %s", statement, str(refused.orig).strip())
+
+
+def _drop_statistics(tx: sa.Connection, table: sa.Table) -> None:
+    """Of an empty table ANALYZE leaves the values that it has seen before; a column of a new type has none."""
+    columns = tx.execute(_COLUMNS, {"table": _named(tx, table)}).all()
+    quote = tx.dialect.identifier_preparer.quote
+    changes = ", ".join(f"ALTER COLUMN {quote(name)} TYPE {same}" for name, same in columns)
+    if changes:
+        tx.exec_driver_sql(f"ALTER TABLE {_named(tx, table)} {changes}")
+
+
+def _named(tx: sa.Connection, table: sa.Table) -> str:
+    return tx.dialect.identifier_preparer.format_table(table)
+
+
+_COLUMNS = sa.text(
+    """
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+    WHERE a.attrelid = CAST(CAST(:table AS text) AS regclass) AND a.attnum > 0 AND NOT a.attisdropped
+    """
+)
+
+
+def _wait_for_onlookers(tx: sa.Connection) -> None:
+    """As long as a transaction may still look at deleted rows, PostgreSQL keeps them."""
+    begun = tx.execute(sa.text("SELECT pg_current_xact_id()::xid::text")).scalar_one()
+    until = time.monotonic() + ONLOOKERS_S
+    while (found := tx.execute(_ONLOOKERS, {"begun": begun}).scalar()) is not None:
+        if time.monotonic() > until:
+            raise Unavailable(f"{found} still sees deleted rows, so PostgreSQL keeps them; they go when it has ended.")
+        time.sleep(LOOK_AGAIN_S)
+
+
+_ONLOOKERS = sa.text(
+    """
+    SELECT 'Session ' || pid FROM pg_stat_activity
+    WHERE age(backend_xmin) > age(CAST(CAST(:begun AS text) AS xid)) AND pid <> pg_backend_pid()
+    AND coalesce(datname, current_database()) = current_database() AND backend_type <> 'autovacuum worker'
+    UNION ALL
+    SELECT 'Prepared transaction ' || gid FROM pg_prepared_xacts
+    WHERE age(transaction) > age(CAST(CAST(:begun AS text) AS xid)) AND database = current_database()
+    UNION ALL
+    SELECT 'Replication slot ' || slot_name FROM pg_replication_slots
+    WHERE age(xmin) > age(CAST(CAST(:begun AS text) AS xid))
+    LIMIT 1
+    """
+)
+"""Whoever looks at the database as it was before a transaction."""
 
 
 def has_any(column: sa.ColumnElement[Any], values: list[str]) -> sa.ColumnElement[bool]:

@@ -50,6 +50,8 @@ sa.Index(
     postgresql_where=IS_PENDING,
 )
 
+IS_MARK = e.item_id == e.corpus
+
 stamps = sa.Table(
     "search_stamps",
     metadata,
@@ -58,6 +60,11 @@ stamps = sa.Table(
     sa.Column("stamp", sa.BigInteger, nullable=False),
 )
 """The last stamp of each kind of an organization."""
+
+
+MESSAGES = "message"
+PASSAGES = "passage"
+"""The kinds of items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,11 @@ class EntryRow:
     by_default: bool = True
     is_gone: bool = False
     stamp: int = 0
+
+    @property
+    def is_mark(self) -> bool:
+        """Not an entry: all of the corpus was forgotten under this stamp."""
+        return self.item_id == self.corpus
 
 
 _NAMES = [each.name for each in fields(EntryRow)]
@@ -196,9 +208,32 @@ def progress(tx: Tx, who: Actor, corpus: Corpus | None) -> list[Embedded]:
     return [Embedded(*row) for row in tx.execute(query.group_by(e.wants).order_by(e.wants))]
 
 
-def forget_corpus(tx: Tx, who: Actor, corpus: str) -> None:
-    """Everything of a corpus that is no more."""
-    tx.execute(entries.delete().where(e.organization_id == who.organization_id, e.corpus == corpus))
+def forget(tx: Tx, corpus: Corpus) -> int:
+    """Drop all entries of a corpus, which is no more; a mark tells those that hold it in memory.
+
+    The stamp is taken first: an entry that is being written either is dropped with the rest, or its item is looked for
+    again after this transaction, and is not there any more.
+    """
+    if corpus.id is None:
+        raise ValueError("a corpus that is forgotten has an id")
+    stamp = _stamp(tx, corpus.organization_id, corpus.kind)
+    gone = tx.execute(entries.delete().where(*_within(corpus), ~IS_MARK)).rowcount
+    mark = EntryRow(corpus.organization_id, corpus.id, corpus.kind, corpus.id, is_gone=True, stamp=stamp)
+    tx.execute(insert_or_replace(tx, entries), {name: getattr(mark, name) for name in _NAMES})
+    return gone
+
+
+def forget_some(tx: Tx, corpus: Corpus, *where: sa.ColumnElement[bool]) -> int:
+    """Keep nothing of some entries of a corpus but that they are gone."""
+    stamp = _stamp(tx, corpus.organization_id, corpus.kind)
+    empty = {"at": 0, "role": "", "speaker": None, "terms": b"", "vectors": None, "model": "", "wants": ""}
+    some = sa.and_(*_within(corpus), e.is_gone.is_(False), *where)
+    return tx.execute(entries.update().where(some).values(**empty, is_gone=True, stamp=stamp)).rowcount
+
+
+def hold(tx: Tx, organization_id: str, kind: str) -> None:
+    """Keep others from writing or dropping entries of a kind until the transaction ends."""
+    _stamp(tx, organization_id, kind)
 
 
 def _within(corpus: Corpus) -> list[sa.ColumnElement[bool]]:

@@ -1,6 +1,7 @@
 """SQLite: one file, one writer thread, readers beside it (DESIGN §4)."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 
+from holdfast.errors import Unavailable
 from holdfast.kit.clock import now
 from holdfast.store.columns import Moment
 from holdfast.store.jsontext import from_json, to_json
@@ -49,6 +51,15 @@ def _tune(connection: sqlite3.Connection, _record: Any) -> None:
 def _lower(text: Any) -> Any:
     """SQLite folds ASCII only; names and labels are in every script."""
     return text.lower() if isinstance(text, str) else text
+
+
+def reclaim(connection: sa.Connection, _tables: Sequence[sa.Table]) -> None:
+    """Write the file anew without what was deleted, and empty the log that could still hold it."""
+    connection.exec_driver_sql("PRAGMA temp_store=FILE")  # the copy is as large as the file
+    connection.exec_driver_sql("VACUUM")
+    busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    if busy:
+        raise Unavailable("Something has been reading the database for too long, so its log cannot be emptied yet.")
 
 
 def has_any(column: sa.ColumnElement[Any], values: list[str]) -> sa.ColumnElement[bool]:

@@ -100,6 +100,7 @@ def begin(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Begun:
     if held is None and not asked.queues:
         raise _busy(tx, asked.who, thread)
     if held is None:
+        leases.lock(tx, thread)  # it may have been deleted since it was found
         run.status = "created"
     runs.insert(tx, run)
     if held is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -170,6 +170,13 @@ class Runner:
         """The newest run here that the same request has started before, at work or just finished."""
         known = [*self._live.values(), *reversed(self._kept.values())]
         return next((live for live in known if live.answers(asked)), None)
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Keep nothing in memory of what was said in these threads, or to these agents."""
+        self.worker.transcripts.forget(ids)
+        for run_id, live in list(self._kept.items()):
+            if live.run.thread_id in ids or live.run.agent_id in ids:
+                del self._kept[run_id]
 
     async def cancel(self, who: Who, run_ids: Sequence[str]) -> None:
         """Stop runs wherever they are worked on; when this returns they are over, and their threads are free."""

@@ -23,9 +23,11 @@ def upgrade() -> None:
     _api_keys()
     _archive_tags()
     _archives()
+    _audit_log()
     _block_versions()
     _blocks()
     _blocks_identities()
+    _forgettings()
     _identities()
     _installation()
     _messages()
@@ -238,6 +240,24 @@ def _archives() -> None:
     op.create_index("archives_by_time", "archives", ["organization_id", "created_at", "id"], unique=False)
 
 
+def _audit_log() -> None:
+    op.create_table(
+        "audit_log",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.Text(), nullable=True),
+        sa.Column("details", columns.Json(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("audit_log_by_time", "audit_log", ["organization_id", "created_at", "id"], unique=False)
+
+
 def _block_versions() -> None:
     op.create_table(
         "block_versions",
@@ -333,6 +353,33 @@ def _blocks_identities() -> None:
     op.create_index(
         "blocks_identities_back", "blocks_identities", ["organization_id", "block_id", "identity_id"], unique=False
     )
+
+
+def _forgettings() -> None:
+    op.create_table(
+        "forgettings",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column("key_id", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("scope", columns.Json(), nullable=False),
+        sa.Column("erased", columns.Json(), nullable=False),
+        sa.Column("kept", columns.Json(), nullable=False),
+        sa.Column("erased_at", columns.Moment(), nullable=True),
+        sa.Column("done_at", columns.Moment(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("audit_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("forgettings_by_change", "forgettings", ["updated_at"], unique=False)
+    op.create_index("forgettings_by_time", "forgettings", ["organization_id", "created_at", "id"], unique=False)
 
 
 def _identities() -> None:
