@@ -75,9 +75,8 @@ def _grow(server: Server, meter: Meter, sizes: Sequence[int]) -> None:
         held = size
         print(HEADER)
         asked = _questions()
-        row = measure(
-            f"search in {size:,}", lambda: _search(server.http, archive, next(asked)), meter, rounds=5, times=20
-        )
+        search = partial(_search, server.http, archive, asked)
+        row = measure(f"search in {size:,}", search, meter, rounds=5, times=20)
         print(row.row(), f"  resident {meter.resident_mb():.0f} MB", flush=True)
 
 
@@ -87,7 +86,7 @@ def _spread(server: Server, meter: Meter, many: int) -> None:
     print(_filled(server.http, meter, archives, _texts(), many * EACH), flush=True)
     asked, turn = _questions(), cycle(archives)
     name = f"search in {many:,} × {EACH}"
-    row = measure(name, lambda: _search(server.http, next(turn), next(asked)), meter, rounds=5, times=200)
+    row = measure(name, lambda: _search(server.http, next(turn), asked), meter, rounds=5, times=200)
     print(row.row(), f"  resident {meter.resident_mb():.0f} MB", flush=True)
 
 
@@ -145,8 +144,8 @@ def _store(http: httpx.Client, archive: str, texts: Sequence[str]) -> None:
     http.post(f"/v1/archives/{archive}/passages/batch", json=body, timeout=120).raise_for_status()
 
 
-def _search(http: httpx.Client, archive: str, query: str) -> None:
-    body = {"archive_id": archive, "query": query, "limit": 10}
+def _search(http: httpx.Client, archive: str, asked: Iterator[str]) -> None:
+    body = {"archive_id": archive, "query": next(asked), "limit": 10}
     assert http.post("/v1/passages/search", json=body, timeout=120).raise_for_status().json()
 
 
