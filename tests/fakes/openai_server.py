@@ -12,6 +12,7 @@ import math
 import re
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -47,6 +48,8 @@ class OpenAIServer:
         """What stands at further paths."""
         self.always: Reply | None = None
         """What every chat request gets, whatever is queued."""
+        self.script: Callable[[Json], Reply] = from_directives
+        """What a chat request gets when nothing is queued."""
         self.asked = threading.Event()
         """Set when a request has arrived."""
         self.dropped = threading.Event()
@@ -74,7 +77,7 @@ class OpenAIServer:
     def reset(self) -> None:
         self.requests.clear()
         self._replies.clear()
-        self.always = None
+        self.always, self.script = None, from_directives
         self.asked.clear()
         self.dropped.clear()
 
@@ -144,7 +147,7 @@ class OpenAIServer:
     def _next(self, request: Recorded) -> Reply:
         if self.always is not None:
             return self.always
-        return self._replies.popleft() if self._replies else from_directives(request.body)
+        return self._replies.popleft() if self._replies else self.script(request.body)
 
     async def _chat(
         self, reply: Reply, request: Recorded, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
