@@ -228,7 +228,7 @@ def _embeddings(request: Json) -> Json:
     inputs = [texts] if isinstance(texts, str) else list(texts or [])
     dimensions = int(request.get("dimensions") or 1536)
     data = [
-        {"object": "embedding", "index": index, "embedding": _vector(str(text), dimensions)}
+        {"object": "embedding", "index": index, "embedding": vector(str(text), dimensions)}
         for index, text in enumerate(inputs)
     ]
     return {
@@ -239,7 +239,8 @@ def _embeddings(request: Json) -> Json:
     }
 
 
-def _vector(text: str, dimensions: int) -> list[float]:
+def vector(text: str, dimensions: int) -> list[float]:
+    """What the scripted embedding model makes of a text."""
     vector = [0.0] * dimensions
     for word in re.findall(r"\w+", text.lower()) or ["∅"]:
         digest = hashlib.blake2b(word.encode(), digest_size=32).digest()
