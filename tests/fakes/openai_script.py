@@ -79,13 +79,20 @@ def _text(directives: str, messages: int) -> str:
 
 
 def _last_user(request: Json) -> tuple[str, int]:
-    """The text of the last user message, and how many tools returned since."""
+    """The text of the last user message, and how many tools returned since, or did before a summary says so."""
     returned = 0
     for message in reversed(request.get("messages") or []):
         if message.get("role") == "user":
-            return _plain_text(message.get("content")), returned
+            text = _plain_text(message.get("content"))
+            return text, returned + called_before(text)
         returned += message.get("role") == "tool"
     return "", returned
+
+
+def called_before(text: str) -> int:
+    """How many calls a summary counts of the turn that it was made in."""
+    counted = re.search(r"\nTools called for it so far: (.*)\.$", text)
+    return sum(map(int, re.findall(r"\((\d+)\)", counted[1]))) if counted else 0
 
 
 def _plain_text(content: Any) -> str:

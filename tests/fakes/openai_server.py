@@ -51,6 +51,8 @@ class OpenAIServer:
         """What every chat request gets, whatever is queued."""
         self.counts: Callable[[Json], Json] | None = None
         """Counts the tokens of a request; without it they are guessed."""
+        self.script: Callable[[Json], Reply] = from_directives
+        """What a chat request gets when nothing is queued."""
         self.asked = threading.Event()
         """Set when a request has arrived."""
         self.dropped = threading.Event()
@@ -78,8 +80,7 @@ class OpenAIServer:
     def reset(self) -> None:
         self.requests.clear()
         self._replies.clear()
-        self.always = None
-        self.counts = None
+        self.always, self.counts, self.script = None, None, from_directives
         self.asked.clear()
         self.dropped.clear()
 
@@ -149,7 +150,7 @@ class OpenAIServer:
     def _next(self, request: Recorded) -> Reply:
         if self.always is not None:
             return self.always
-        return self._replies.popleft() if self._replies else from_directives(request.body)
+        return self._replies.popleft() if self._replies else self.script(request.body)
 
     async def _chat(
         self, reply: Reply, request: Recorded, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -240,7 +241,7 @@ def _embeddings(request: Json) -> Json:
     inputs = [texts] if isinstance(texts, str) else list(texts or [])
     dimensions = int(request.get("dimensions") or 1536)
     data = [
-        {"object": "embedding", "index": index, "embedding": _vector(str(text), dimensions)}
+        {"object": "embedding", "index": index, "embedding": vector(str(text), dimensions)}
         for index, text in enumerate(inputs)
     ]
     return {
@@ -251,7 +252,8 @@ def _embeddings(request: Json) -> Json:
     }
 
 
-def _vector(text: str, dimensions: int) -> list[float]:
+def vector(text: str, dimensions: int) -> list[float]:
+    """What the scripted embedding model makes of a text."""
     vector = [0.0] * dimensions
     for word in re.findall(r"\w+", text.lower()) or ["∅"]:
         digest = hashlib.blake2b(word.encode(), digest_size=32).digest()

@@ -20,7 +20,7 @@ from holdfast.loop.answer import Answer
 from holdfast.loop.cut import cut
 from holdfast.loop.events import Compacted
 from holdfast.loop.state import Turn
-from holdfast.loop.summary import Task, Writer, own_notes, plain, prompt_for_all, summarised
+from holdfast.loop.summary import Task, Writer, own_notes, plain, prompt_for_all, summarised, with_question
 from holdfast.messages import store as messages
 from holdfast.messages import threads
 from holdfast.messages.model import Message, TextPart
@@ -36,6 +36,8 @@ NEARLY_WHOLE = 0.95
 WORTH = 0.1
 """Unless this much of the window can go, compaction would come again at once and is not begun."""
 MOST_KEPT = 0.75
+MOST_SPARED = 0.85
+"""Rather than lose what a turn has just come to, more may be kept."""
 SUMMARY_SHARE = 4
 LEAST_SUMMARY = 80
 RETRIES = 3
@@ -171,12 +173,15 @@ def _plan(turn: Turn, order: Order, mode: Mode) -> Plan | None:
     rest = [message for message in turn.window[1:] if message is not before]
     fixed = size.of_fixed(context.build(turn)) + size.of_messages(turn.inputs)
     longest = max(int(order.ceiling / turn.scale - fixed) // SUMMARY_SHARE, LEAST_SUMMARY)
-    share = MOST_KEPT
-    least = len(rest) if order.is_over else _first_of_turn(turn, rest)
+    own = len(rest) if order.is_over else _first_of_turn(turn, rest)
+    share, least = MOST_KEPT, own
     if mode.endswith("sliding_window"):
         goes = order.settings.sliding_window_percentage
         share, least = min(1 - goes, MOST_KEPT), max(ceil(goes * len(rest)), 1)
     number = cut(rest, least, int(share * order.ceiling / turn.scale) - fixed - longest)
+    if own < number == len(rest):
+        spared = int(MOST_SPARED * order.ceiling / turn.scale) - fixed - 2 * LEAST_SUMMARY
+        number, longest = cut(rest, own, spared) or number, LEAST_SUMMARY
     freed = size.of_messages([*rest[:number], *filter(None, [before])])
     if order.trigger == "manual":
         helps = number + (before is not None) > 1
@@ -209,6 +214,8 @@ def _task(turn: Turn, order: Order, plan: Plan) -> Task:
 
 
 async def _put(db: Database, turn: Turn, order: Order, plan: Plan, text: str) -> Compacted | None:
+    if not order.is_over:
+        text = with_question(_task(turn, order, plan), text)
     count, used = len(turn.window), int(_tokens(turn, context.build(turn)) * turn.scale)
     summary = commit.message_of(turn, "summary", [TextPart(text=text)])
     stored = await db.write(_store, turn, plan, summary)

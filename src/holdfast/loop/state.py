@@ -93,6 +93,11 @@ class Turn:
             self.asking.cancel()
 
     @property
+    def question(self) -> Message | None:
+        """What the user said last in this run."""
+        return next((message for message in reversed(inputs_of(self.run)) if message.role == "user"), None)
+
+    @property
     def dialect(self) -> LoopDialect:
         return dialect.of_type(self.agent.agent_type)
 
@@ -113,3 +118,9 @@ class Turn:
     @property
     def elapsed_ns(self) -> int:
         return int((time.monotonic() - self.started) * 1e9)
+
+
+def inputs_of(run: Run) -> list[Message]:
+    """What a run was started with, as it was kept."""
+    where = {"organization_id": run.organization_id, "thread_id": run.thread_id}
+    return [Message.model_validate({**sent, **where}) for sent in run.input]

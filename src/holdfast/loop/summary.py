@@ -1,6 +1,7 @@
 """Writing down what leaves a thread's view: a model's summary, or a plain note when no model has one to give."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ PART_SHARE = 4
 """The summary of one part of a long input is at most this fraction of what fits, so that summing up ends."""
 LONGEST_OUTPUT = 4000
 """Of a tool's output the beginning says what there is to remember."""
+
+LEAST_QUESTION = 80
+QUESTION = "The user's last message, which is still to be answered:"
+CALLED = "Tools called for it so far:"
 
 INSTRUCTION = "Answer with the summary alone, in the conversation's language, in at most {characters} characters."
 ACKNOWLEDGED = ("You will get the conversation next.", "Understood. I will answer with the summary alone.")
@@ -99,6 +104,18 @@ def plain(task: Task) -> str:
         return note
     rest = replace(task, tokens=max(task.tokens - estimate(note), 0))
     return f"{rest.cut(task.before.text)}\n\n{note}".strip()
+
+
+def with_question(task: Task, text: str) -> str:
+    """The summary, with what the turn is to answer if that is out of view now: no summary can be trusted to say it."""
+    question, gone = task.turn.question, {message.id for message in task.gone}
+    in_view = {message.id for message in [*task.turn.window, *task.turn.inputs]} - gone
+    if question is None or question.id in in_view or not question.text.strip():
+        return text
+    asked = clip(question.text, max(task.tokens // 2, LEAST_QUESTION), None)
+    called = Counter(call.name for call in task.turn.past)
+    counted = ", ".join(f"{name} ({times})" for name, times in called.items()) or "nothing"
+    return f"{text}\n\n{QUESTION}\n{asked}\n{CALLED} {counted}."
 
 
 def prompt_for_all(settings: CompactionSettings) -> str | None:

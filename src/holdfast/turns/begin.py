@@ -263,12 +263,6 @@ def asked_of(run: Run) -> Asked:
     )
 
 
-def inputs_of(run: Run) -> list[Message]:
-    """What a run was started with, as it was kept."""
-    where = {"organization_id": run.organization_id, "thread_id": run.thread_id}
-    return [Message.model_validate({**sent, **where}) for sent in run.input]
-
-
 def _inputs(asked: Asked, agent: Agent, thread: Thread, run: Run) -> list[Message]:
     where = {
         "organization_id": asked.who.organization_id,

@@ -13,7 +13,7 @@ from holdfast.feed.port import Calls, Feed
 from holdfast.kit.egress import Egress
 from holdfast.kit.ids import new_id
 from holdfast.loop.events import Ended
-from holdfast.loop.state import Turn
+from holdfast.loop.state import Turn, inputs_of
 from holdfast.loop.turn import play
 from holdfast.providers.organizations import OrganizationModels
 from holdfast.runs import processes
@@ -21,7 +21,7 @@ from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.store.database import Database
 from holdfast.tools.builtin.context import Finder
-from holdfast.turns.begin import Asked, Begun, Worker, asked_of, begin, inputs_of
+from holdfast.turns.begin import Asked, Begun, Worker, asked_of, begin
 from holdfast.turns.callback import call_back
 from holdfast.turns.line import Line
 from holdfast.turns.live import Live
