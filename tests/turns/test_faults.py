@@ -247,7 +247,7 @@ def test_a_client_that_does_not_read_holds_nothing_up(org: Org, models: OpenAISe
     before = server.memory_info().rss
     with _connection(org, owner, **STREAMS[mode]) as (_, received):
         assert received.readline().startswith(b"HTTP/1.1 200")
-        until(lambda: not active(org, owner), "the run's end", 60)
+        until(lambda: not active(org, owner), "the run's end", 150, pause=0.5)
         grown = (server.memory_info().rss - before) / 2**20
         assert say(org, f"agents/{owner}", "REPLY on")["messages"][-1]["content"] == "on"
         assert _said(received) == {"reasoning": THOUGHT * 1000, "content": FRAGMENT * LONG[mode] + "end"}
