@@ -12,6 +12,7 @@ from holdfast.archives import store as archives
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.errors import BadRequest
+from holdfast.files import attached
 from holdfast.identities import store as identities
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
@@ -60,6 +61,7 @@ _HANGING = sa.union_all(
     _linked("tool", tools.agents_tools, "tool_id", tools.agents_tools.c.position),
     _linked("identity", identities.agents_identities, "identity_id", sa.literal(0)),
     _linked("secret", secrets.table, "id", sa.literal(0)),
+    _linked("folder", attached.agents_folders, "folder_id", sa.literal(0)),
 ).subquery()
 _KIND, _AGENT, _OTHER, _POSITION = _HANGING.c
 _LINKS = sa.select(_KIND, _AGENT, _OTHER).order_by(_AGENT, _POSITION, _OTHER)
@@ -129,7 +131,7 @@ def delete(tx: Tx, who: Who, id: str) -> None:
         blocks.delete(tx, who, block_id)
     for part in (messages, threads, events, runs, steps):
         part.delete_of_agent(tx, who, id)
-    for part in (blocks, tools, identities):
+    for part in (blocks, tools, identities, attached):
         part.unlink_agent(tx, who, id)
     if (own := archives.unlink_agent(tx, who, id)) is not None:
         passages.delete_archive(tx, who, own)
@@ -154,6 +156,7 @@ class Links:
     tools: set[str] = field(default_factory=set[str])
     identities: bool = False
     secrets: bool = False
+    folders: bool = False
 
 
 def links(tx: Tx, who: Who, agent_ids: Iterable[str]) -> Links:
@@ -167,6 +170,7 @@ def links(tx: Tx, who: Who, agent_ids: Iterable[str]) -> Links:
             found.tools.add(other)
         found.identities = found.identities or kind == "identity"
         found.secrets = found.secrets or kind == "secret"
+        found.folders = found.folders or kind == "folder"
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the found items are: messages of agents, passages of archives."""
+"""What the found items are: messages of agents, passages of archives, chunks of files."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -7,6 +7,8 @@ from holdfast.archives import store as archives
 from holdfast.archives.model import Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.auth.model import Who
+from holdfast.files import attached, chunks
+from holdfast.files.model import Chunk
 from holdfast.kit.found import Found
 from holdfast.messages import store as messages
 from holdfast.messages.model import Message
@@ -15,7 +17,7 @@ from holdfast.recall.query import Mode
 from holdfast.recall.same import NEAR, adds_nothing
 from holdfast.recall.search import Recall
 from holdfast.store.database import Database
-from holdfast.store.search import MESSAGES, PASSAGES, Corpus
+from holdfast.store.search import FILES, MESSAGES, PASSAGES, Corpus
 
 LOOKED_AT = 5
 """So many of the nearest passages are compared with a new one, word by word."""
@@ -88,3 +90,14 @@ class Find:
         """The same for the archive that an agent holds; an agent that holds none has stored nothing yet."""
         archive = await self._db.read(archives.of_agent, who, agent_id)
         return [] if archive is None else await self.passages(who, archive.id, wanted, query, limit)
+
+    async def files(self, who: Who, agent_id: str, query: str, limit: int) -> Sequence[Found[Chunk]]:
+        """The chunks of files in all folders that an agent has that fit best, as if they were one."""
+        ids = [folder.id for folder in await self._db.read(attached.folders_of, who, agent_id)]
+        if not ids or not query.strip():
+            return []
+        first, *further = sorted(ids)
+        corpus = Corpus(who.organization_id, FILES, first, tuple(further))
+        hits = await self._recall.search(corpus, query, limit)
+        stored = await self._db.read(chunks.by_ids, who, [hit.id for hit in hits])
+        return [Found(stored[hit.id], hit.score, hit.parts, hit.terms) for hit in hits if hit.id in stored]

@@ -1,0 +1,46 @@
+"""Folders, uploads and the agents that have them."""
+
+from typing import Any
+
+from tests.archives.holding import Json, ok
+from tests.harness.tenants import Org
+from tests.harness.waiting import until
+
+__all__ = ["Json", "agent", "folder", "ok", "put", "read", "upload"]
+
+READ_S = 60.0
+
+
+def folder(org: Org, name: str = "papers", **fields: Any) -> str:
+    return ok(org.http.post("/v1/folders/", json={"name": name, **fields}))["id"]
+
+
+def upload(org: Org, folder_id: str, name: str, body: bytes | str, **query: Any) -> Json:
+    """Send a file; the answer comes before it is read."""
+    sent = {"file": (name, body.encode() if isinstance(body, str) else body)}
+    return ok(org.http.post(f"/v1/folders/{folder_id}/upload", files=sent, params=query))
+
+
+def read(org: Org, file: Json) -> Json:
+    """The file as it is when nothing more is to be done for it."""
+
+    def settled() -> Json | None:
+        now = ok(org.http.get(f"/v1/folders/{file['source_id']}/files/{file['id']}", params={"include_content": True}))
+        return now if now["processing_status"] in ("completed", "error") else None
+
+    found = until(settled, f"{file['file_name']} to be read", READ_S)
+    assert found is not None
+    return found
+
+
+def put(org: Org, folder_id: str, name: str, body: bytes | str, **query: Any) -> Json:
+    """Send a file that can be read, and wait until it has been."""
+    done = read(org, upload(org, folder_id, name, body, **query))
+    assert done["processing_status"] == "completed", done["error_message"]
+    return done
+
+
+def agent(org: Org, *folder_ids: str, **fields: Any) -> str:
+    """An agent that has these folders."""
+    wanted = {"memory_blocks": [], "include_base_tools": False, "folder_ids": [*folder_ids], **fields}
+    return ok(org.http.post("/v1/agents/", json=wanted))["id"]
