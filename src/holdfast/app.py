@@ -23,8 +23,8 @@ from holdfast.config import Settings
 from holdfast.embed.embedders import Embedders
 from holdfast.embed.port import Embedder
 from holdfast.errors import AppError
-from holdfast.files.loader import Loader
 from holdfast.feed.redis import Redis, RedisCalls, RedisFeed
+from holdfast.files.loader import Loader
 from holdfast.forget.worker import Forgetter, InMemory
 from holdfast.kit.bodylimit import BodyLimit
 from holdfast.kit.egress import Egress

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 from typing_extensions import TypedDict
 
-from holdfast.agents import folders, store
+from holdfast.agents import directories, store
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
 from holdfast.files import attached, opened
@@ -82,7 +82,7 @@ def _page(tx: Tx, who: Who, agent_id: str, page: Page, is_open: bool | None) -> 
     found = attached.page_of_files(tx, who, agent_id, one_more, is_open)
     more = len(found) > page.limit
     shown = _within(found, page)
-    files = [_file(tx, who, each, folders.view_characters(agent)) for each in opened.known(tx, who, shown)]
+    files = [_file(tx, who, each, directories.view_characters(agent)) for each in opened.known(tx, who, shown)]
     return {"files": files, "next_cursor": shown[-1].id if more and shown else None, "has_more": more}
 
 
@@ -113,7 +113,7 @@ def _file(tx: Tx, who: Who, known: Known, most: int) -> AgentFileAttachment:
 def _open(tx: Tx, who: Who, agent_id: str, file_id: str) -> list[str]:
     agent = store.rows.update(tx, who, agent_id, {})
     known = opened.known(tx, who, [attached.file_of(tx, who, agent_id, file_id)])
-    closed = opened.open_all(tx, who, agent_id, [Request(each) for each in known], folders.most_open(agent))
+    closed = opened.open_all(tx, who, agent_id, [Request(each) for each in known], directories.most_open(agent))
     return [each.name for each in closed]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from holdfast.agents import store, wire
+from holdfast.agents.directories import most_open
 from holdfast.agents.model import Agent
 from holdfast.auth.model import Who
 from holdfast.files import attached, folders, opened
@@ -59,14 +60,6 @@ def show_new(tx: Tx, who: Who, file: File) -> None:
     readable = files.rows.get(tx, who, file.id)
     for agent in store.rows.many(tx, who, attached.agents_of(tx, who, file.folder_id)).values():
         opened.fill(tx, who, agent.id, [readable], most_open(agent))
-
-
-def most_open(agent: Agent) -> int:
-    return opened.FILES_OPEN if agent.max_files_open is None else agent.max_files_open
-
-
-def view_characters(agent: Agent) -> int:
-    return agent.per_file_view_window_char_limit or opened.VIEW_CHARACTERS
 
 
 def _held(tx: Tx, who: Who, agent_id: str, models: Models) -> Agent:

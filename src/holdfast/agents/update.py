@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from holdfast.agents import choose, folders, load, store
+from holdfast.agents import choose, directories, folders, load, store
 from holdfast.agents.create import is_hidden, with_approvals
 from holdfast.agents.load import Loaded
 from holdfast.agents.model import Agent, UpdateAgent
@@ -69,7 +69,7 @@ def _replace_folders(tx: Tx, who: Who, agent: Agent, change: UpdateAgent, models
         wanted = [*(change.folder_ids or []), *(change.source_ids or [])]
         folders.replace(tx, who, agent.id, wanted, models)
     if change.max_files_open is not None:
-        opened.open_all(tx, who, agent.id, [], folders.most_open(agent))
+        opened.open_all(tx, who, agent.id, [], directories.most_open(agent))
 
 
 def _replace_links(tx: Tx, who: Who, id: str, change: UpdateAgent) -> None:

@@ -180,6 +180,8 @@ def _file_block(known: Known, seen: View) -> dict[str, Any]:
     block = FileBlock(
         id=known.link.id.replace("file_agent-", "block-"),
         organization_id=known.link.organization_id,
+        created_at=known.link.created_at,
+        updated_at=known.link.updated_at,
         label=known.name[:LONGEST_LABEL],
         value=seen.numbered,
         limit=max(len(seen.numbered), 1),

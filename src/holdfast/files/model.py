@@ -53,7 +53,7 @@ class Folder(Entity):
 
 
 class File(Entity):
-    """The domain object and the row; V1's JSON is `wire.file`. Its text is in `contents`, what is searched in `chunks`."""
+    """The domain object and the row; V1's JSON is `wire.file`. Its text is the chunks, its bytes are in `contents`."""
 
     folder_id: str
     name: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from holdfast.auth.model import Who
 from holdfast.files import attached, chunks, folders, store
-from holdfast.files.model import AttachedFile, File, Folder
+from holdfast.files.model import AttachedFile, Chunk, File, Folder
 from holdfast.kit.clock import now
 from holdfast.store.table import Tx
 
@@ -67,6 +67,15 @@ def known(tx: Tx, who: Who, links: Sequence[AttachedFile]) -> list[Known]:
 def of_agent(tx: Tx, who: Who, agent_id: str) -> list[Known]:
     """All files of an agent, by name."""
     return sorted(known(tx, who, attached.files_of(tx, who, agent_id)), key=lambda each: each.name)
+
+
+def pieces(tx: Tx, who: Who, agent_id: str, ids: Sequence[str]) -> dict[str, tuple[str, Chunk]]:
+    """Pieces of an agent's files by their ids, with the names of the files."""
+    found = chunks.by_ids(tx, who, ids)
+    files = {each.file_id for each in found.values()}
+    links = [each for each in attached.files_of(tx, who, agent_id) if each.file_id in files]
+    names = {each.file.id: each.name for each in known(tx, who, links)}
+    return {id: (names[chunk.file_id], chunk) for id, chunk in found.items() if chunk.file_id in names}
 
 
 def view(tx: Tx, who: Who, link: AttachedFile, most: int) -> View:

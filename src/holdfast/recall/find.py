@@ -1,5 +1,6 @@
 """What the found items are: messages of agents, passages of archives, chunks of files."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from holdfast.archives import passages
@@ -7,7 +8,8 @@ from holdfast.archives import store as archives
 from holdfast.archives.model import Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.auth.model import Who
-from holdfast.files import attached, chunks
+from holdfast.files import attached, grep, opened
+from holdfast.files.grep import Lines, Pattern
 from holdfast.files.model import Chunk
 from holdfast.kit.found import Found
 from holdfast.messages import store as messages
@@ -22,6 +24,9 @@ from holdfast.store.search import FILES, MESSAGES, PASSAGES, Corpus
 LOOKED_AT = 5
 """So many of the nearest passages are compared with a new one, word by word."""
 
+LOOKING = 2
+"""Searches for patterns at once: each takes a process."""
+
 
 class Find:
     """Searches, and reads what was found."""
@@ -29,6 +34,7 @@ class Find:
     def __init__(self, db: Database, recall: Recall) -> None:
         self._db = db
         self._recall = recall
+        self._looking = asyncio.Semaphore(LOOKING)
 
     async def messages(
         self, who: Who, wanted: Narrowed, query: str, limit: int, mode: Mode = "hybrid"
@@ -91,13 +97,21 @@ class Find:
         archive = await self._db.read(archives.of_agent, who, agent_id)
         return [] if archive is None else await self.passages(who, archive.id, wanted, query, limit)
 
-    async def files(self, who: Who, agent_id: str, query: str, limit: int) -> Sequence[Found[Chunk]]:
-        """The chunks of files in all folders that an agent has that fit best, as if they were one."""
+    async def files(self, who: Who, agent_id: str, query: str, limit: int) -> Sequence[tuple[str, Found[Chunk]]]:
+        """The pieces of files in all folders that an agent has that fit best, each with the name of its file."""
         ids = [folder.id for folder in await self._db.read(attached.folders_of, who, agent_id)]
         if not ids or not query.strip():
             return []
         first, *further = sorted(ids)
-        corpus = Corpus(who.organization_id, FILES, first, tuple(further))
-        hits = await self._recall.search(corpus, query, limit)
-        stored = await self._db.read(chunks.by_ids, who, [hit.id for hit in hits])
-        return [Found(stored[hit.id], hit.score, hit.parts, hit.terms) for hit in hits if hit.id in stored]
+        hits = await self._recall.search(Corpus(who.organization_id, FILES, first, tuple(further)), query, limit)
+        stored = await self._db.read(opened.pieces, who, agent_id, [hit.id for hit in hits])
+        return [
+            (stored[hit.id][0], Found(stored[hit.id][1], hit.score, hit.parts, hit.terms))
+            for hit in hits
+            if hit.id in stored
+        ]
+
+    async def lines(self, who: Who, agent_id: str, wanted: Pattern) -> Lines:
+        """The lines of an agent's files that match; few at a time, because each look takes a process."""
+        async with self._looking:
+            return await grep.lines(self._db, who, agent_id, wanted)

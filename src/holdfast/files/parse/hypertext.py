@@ -1,4 +1,4 @@
-"""HTML as text: headings, paragraphs, list items and table rows on lines of their own, nothing of scripts and styles."""
+"""HTML as text: headings, paragraphs, items and table rows on lines of their own, nothing of scripts and styles."""
 
 import re
 from html.parser import HTMLParser

@@ -1,0 +1,132 @@
+"""Folders that agents have: their files, the tools for them, and what the prompt shows (CONTRACT §6.1, §6.3, §10)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.fakes.openai_server import OpenAIServer
+from tests.files.holding import Json, agent, folder, ok, put
+from tests.harness.models import MODEL
+from tests.harness.tenants import Org
+
+TOOLS = {"open_files", "grep_files", "semantic_search_files"}
+KEEPER = "The lighthouse keeper counts seventeen gulls.\nThe tide table hangs in the kitchen.\n"
+RECIPE = "# Lemon cake\nThree lemons, four eggs.\nBake it for forty minutes.\n"
+
+
+def tool_names(org: Org, agent_id: str) -> set[str]:
+    return {tool["name"] for tool in ok(org.http.get(f"/v1/agents/{agent_id}/tools"))}
+
+
+def directories(org: Org, agent_id: str) -> str:
+    return ok(org.http.get(f"/v1/agents/{agent_id}/context"))["directories"] or ""
+
+
+def files_of(org: Org, agent_id: str, **query: Any) -> list[Json]:
+    return ok(org.http.get(f"/v1/agents/{agent_id}/files", params=query))["files"]
+
+
+def called(org: Org, agent_id: str, tool: str, **arguments: Any) -> tuple[str, str]:
+    """What a tool returns to the model that calls it."""
+    text = f"CALL {tool} {json.dumps(arguments)} REPLY done"
+    sent = {"messages": [{"role": "user", "content": text}]}
+    answer = ok(org.http.post(f"/v1/agents/{agent_id}/messages", json=sent))
+    [returned] = [each for each in answer["messages"] if each["message_type"] == "tool_return_message"]
+    return returned["status"], returned["tool_return"]
+
+
+@pytest.mark.contract("folders.attach")
+def test_an_agent_gets_files_and_tools_with_its_first_folder_and_loses_them_with_its_last(org: Org) -> None:
+    first, second = folder(org), folder(org, "more")
+    put(org, first, "keeper.txt", KEEPER)
+    owner = agent(org)
+    assert not tool_names(org, owner) & TOOLS
+    assert org.client.agents.folders.attach(first, agent_id=owner) is None
+    org.client.agents.folders.attach(second, agent_id=owner)
+    org.client.agents.folders.attach(second, agent_id=owner)
+    assert tool_names(org, owner) >= TOOLS
+    assert {each.id for each in org.client.agents.folders.list(owner)} == {first, second}
+    assert list(org.client.folders.agents.list(first)) == [owner]
+    org.client.agents.folders.detach(first, agent_id=owner)
+    assert tool_names(org, owner) >= TOOLS
+    assert files_of(org, owner) == []
+    org.client.agents.folders.detach(second, agent_id=owner)
+    assert not tool_names(org, owner) & TOOLS
+    assert org.http.patch(f"/v1/agents/{owner}/folders/detach/{second}").status_code == 404
+
+
+@pytest.mark.contract("files.prompt")
+def test_the_prompt_shows_folders_and_the_text_of_open_files(org: Org, models: OpenAIServer) -> None:
+    home = folder(org, description="what was found", instructions="quote it")
+    put(org, home, "keeper.txt", KEEPER)
+    owner = agent(org, home, model=MODEL)
+    ok(org.http.post(f"/v1/agents/{owner}/messages", json={"messages": [{"role": "user", "content": "REPLY hi"}]}))
+    prompt: str = models.requests[-1].body["messages"][0]["content"]
+    for part in (
+        '<directory name="papers">',
+        "<description>what was found</description>",
+        "<instructions>quote it</instructions>",
+        '<file status="open" name="papers/keeper.txt">',
+        "1: The lighthouse keeper counts seventeen gulls.",
+        "- current_files_open=1",
+    ):
+        assert part in prompt
+    [file] = files_of(org, owner)
+    ok(org.http.patch(f"/v1/agents/{owner}/files/{file['file_id']}/close"))
+    assert "seventeen gulls" not in directories(org, owner)
+    org.client.folders.delete(home)
+    assert directories(org, owner) == ""
+    assert not tool_names(org, owner) & TOOLS
+
+
+@pytest.mark.contract("files.open")
+def test_files_that_were_not_used_for_longest_are_closed(org: Org) -> None:
+    home = folder(org)
+    names = ["a.txt", "b.txt", "c.txt"]
+    ids = {name: put(org, home, name, f"this is {name}")["id"] for name in names}
+    owner = agent(org, home, max_files_open=2)
+    opened = {each["file_name"] for each in files_of(org, owner, is_open=True)}
+    assert opened == {"papers/a.txt", "papers/b.txt"}
+    assert org.client.agents.files.open(ids["c.txt"], agent_id=owner) == ["papers/a.txt"]
+    assert org.client.agents.files.open(ids["b.txt"], agent_id=owner) == []
+    assert org.client.agents.files.open(ids["a.txt"], agent_id=owner) == ["papers/c.txt"]
+    shown = {each.file_name: each for each in org.client.agents.files.list(owner)}
+    assert shown["papers/a.txt"].visible_content == "1: this is a.txt"
+    assert (shown["papers/a.txt"].start_line, shown["papers/a.txt"].end_line) == (1, 1)
+    assert (shown["papers/c.txt"].is_open, shown["papers/c.txt"].visible_content) == (False, None)
+    assert "papers/a.txt" in ok(org.http.patch(f"/v1/agents/{owner}/files/{ids['a.txt']}/close"))["message"]
+    assert org.client.agents.files.close_all(owner) == ["papers/b.txt"]
+    assert org.http.patch(f"/v1/agents/{owner}/files/file-{home[7:]}/open").status_code == 404
+
+
+@pytest.mark.contract("files.tools")
+def test_an_agent_opens_looks_through_and_searches_its_files(org: Org) -> None:
+    home, other = folder(org), folder(org, "recipes")
+    put(org, home, "keeper.txt", KEEPER)
+    put(org, other, "cake.md", RECIPE)
+    owner = agent(org, home, other, model=MODEL, max_files_open=1)
+    status, text = called(org, owner, "open_files", file_requests=[{"file_name": "recipes/cake.md", "offset": 1}])
+    assert status == "success"
+    assert "2: Three lemons, four eggs.\n3: Bake it" in text
+    assert "Closed to make room: papers/keeper.txt." in text
+    status, text = called(org, owner, "grep_files", pattern=r"tide|lemons\b", context_lines=0)
+    assert text == (
+        "papers/keeper.txt:\n> 2: The tide table hangs in the kitchen.\n\n"
+        "recipes/cake.md:\n> 2: Three lemons, four eggs."
+    )
+    assert "papers" not in called(org, owner, "grep_files", pattern="the", include="*.md")[1]
+    status, text = called(org, owner, "semantic_search_files", query="sea birds", limit=1)
+    assert text.startswith("papers/keeper.txt, from line 1:\nThe lighthouse keeper")
+    status, text = called(org, owner, "open_files", file_requests=[{"file_name": "nothing.txt"}])
+    assert status == "error"
+    assert "papers/keeper.txt" in text
+
+
+def test_a_pattern_that_takes_for_ever_is_given_up(org: Org) -> None:
+    home = folder(org)
+    put(org, home, "a.txt", "a" * 60 + "!")
+    owner = agent(org, home, model=MODEL)
+    status, text = called(org, owner, "grep_files", pattern="(a+)+$")
+    assert status == "error"
+    assert "simpler" in text
