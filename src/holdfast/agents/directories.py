@@ -6,7 +6,7 @@ from holdfast.agents.model import Agent
 from holdfast.auth.model import Who
 from holdfast.files import attached, opened
 from holdfast.files.model import File, Folder
-from holdfast.files.opened import Known
+from holdfast.files.opened import NamedFile
 from holdfast.prompt.directories import Directories, Directory, ShownFile
 from holdfast.store.table import Tx
 
@@ -33,7 +33,7 @@ def state_of_files(tx: Tx, who: Who, agent: Agent, folders: Sequence[Folder]) ->
 
 def directories(tx: Tx, who: Who, agent: Agent, folders: Sequence[Folder]) -> Directories:
     """The folders, with the text of what is open."""
-    by_folder: dict[str, list[Known]] = {}
+    by_folder: dict[str, list[NamedFile]] = {}
     for each in opened.of_agent(tx, who, agent.id):
         by_folder.setdefault(each.folder.id, []).append(each)
     shown = [_directory(tx, who, agent, folder, by_folder.get(folder.id, [])) for folder in folders]
@@ -41,12 +41,12 @@ def directories(tx: Tx, who: Who, agent: Agent, folders: Sequence[Folder]) -> Di
     return Directories(shown, files_open, most_open(agent))
 
 
-def _directory(tx: Tx, who: Who, agent: Agent, folder: Folder, known: Sequence[Known]) -> Directory:
+def _directory(tx: Tx, who: Who, agent: Agent, folder: Folder, known: Sequence[NamedFile]) -> Directory:
     files = list(_files(tx, who, agent, known))
     return Directory(folder.name, folder.description, folder.instructions, files, len(known) - len(files))
 
 
-def _files(tx: Tx, who: Who, agent: Agent, known: Sequence[Known]) -> Iterator[ShownFile]:
+def _files(tx: Tx, who: Who, agent: Agent, known: Sequence[NamedFile]) -> Iterator[ShownFile]:
     closed = 0
     for each in known:
         if each.link.is_open:

@@ -10,7 +10,7 @@ from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
 from holdfast.files import attached, opened
 from holdfast.files.model import AttachedFile
-from holdfast.files.opened import Known, Request, View
+from holdfast.files.opened import FileView, NamedFile, Request
 from holdfast.kit.ids import AgentId, FileId
 from holdfast.kit.page import WHOLE, Page, page_of
 from holdfast.kit.reply import reply
@@ -93,8 +93,8 @@ def _within(found: list[AttachedFile], page: Page) -> list[AttachedFile]:
     return found[1:] if page.before is not None and page.after is None else found[: page.limit]
 
 
-def _file(tx: Tx, who: Who, known: Known, most: int) -> AgentFileAttachment:
-    seen = opened.view(tx, who, known.link, most) if known.link.is_open else View("", 1, 0, 0)
+def _file(tx: Tx, who: Who, known: NamedFile, most: int) -> AgentFileAttachment:
+    seen = opened.view(tx, who, known.link, most) if known.link.is_open else FileView("", 1, 0, 0)
     has_text = seen.last >= seen.first
     return {
         "id": known.link.id,

@@ -10,7 +10,7 @@ from holdfast.blocks import store as blocks
 from holdfast.blocks.model import Block
 from holdfast.files import attached, opened
 from holdfast.files.model import Folder
-from holdfast.files.opened import Known, View
+from holdfast.files.opened import FileView, NamedFile
 from holdfast.identities import store as identities
 from holdfast.identities.model import Identity
 from holdfast.kit.page import Page
@@ -39,7 +39,7 @@ class Loaded:
     identities: list[Identity] = field(default_factory=list[Identity])
     secrets: list[AgentSecret] = field(default_factory=list[AgentSecret])
     folders: list[Folder] = field(default_factory=list[Folder])
-    open_files: list[tuple[Known, View]] = field(default_factory=list[tuple[Known, View]])
+    open_files: list[tuple[NamedFile, FileView]] = field(default_factory=list[tuple[NamedFile, FileView]])
     pending: Message | None = None
 
 
@@ -81,7 +81,7 @@ def load(tx: Tx, who: Who, agents: Sequence[Agent], relations: Collection[str] =
     return found
 
 
-def _open_files(tx: Tx, who: Who, agent: Agent) -> list[tuple[Known, View]]:
+def _open_files(tx: Tx, who: Who, agent: Agent) -> list[tuple[NamedFile, FileView]]:
     most = agent.per_file_view_window_char_limit or opened.VIEW_CHARACTERS
     known = opened.known(tx, who, attached.open_files(tx, who, agent.id))
     return [(each, opened.view(tx, who, each.link, most)) for each in known]

@@ -9,7 +9,7 @@ from holdfast.agents.model import Agent, AgentSecret
 from holdfast.agents.state import FileBlock
 from holdfast.files import wire as files
 from holdfast.files.model import Folder
-from holdfast.files.opened import Known, View
+from holdfast.files.opened import FileView, NamedFile
 from holdfast.files.wire import Source
 from holdfast.kit.reply import encode
 from holdfast.llm import wire as llm
@@ -175,7 +175,7 @@ def _secret(secret: AgentSecret) -> dict[str, Any]:
     return {**secret.model_dump(), "organization_id": secret.organization_id, "value_enc": None}
 
 
-def _file_block(known: Known, seen: View) -> dict[str, Any]:
+def _file_block(known: NamedFile, seen: FileView) -> dict[str, Any]:
     """An open file in the form of a block."""
     block = FileBlock(
         id=known.link.id.replace("file_agent-", "block-"),

@@ -24,13 +24,13 @@ class Pattern:
     pattern: str
     include: str | None = None
     around: int = 1
-    """Lines that are shown before and after a match."""
+    """MatchedLines that are shown before and after a match."""
     offset: int = 0
     most: int = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class MatchedLines:
     """The matches of a page, each as JSON has it: file, line, first, lines."""
 
     matches: list[dict[str, Any]]
@@ -39,18 +39,18 @@ class Lines:
     """How many files."""
 
 
-async def lines(db: Database, who: Who, agent_id: str, wanted: Pattern) -> Lines:
+async def lines(db: Database, who: Who, agent_id: str, wanted: Pattern) -> MatchedLines:
     """The lines that match in all files of an agent, in the order of the files' names."""
     texts = await db.read(_texts, who, agent_id, wanted.include)
     if not texts:
-        return Lines([], more=False, looked_at=0)
+        return MatchedLines([], more=False, looked_at=0)
     body = await asyncio.to_thread(encode, texts)
     try:
         found = await reader.run({"do": "search", **asdict(wanted)}, body, SEARCH_S)
-    except reader.Refused as refused:
+    except reader.CannotRead as refused:
         slow = f"`pattern` takes too long; use a simpler one, or `include` fewer files than {len(texts)}."
         raise BadRequest(slow if str(refused) == reader.TOO_SLOW else str(refused)) from refused
-    return Lines(found["matches"], found["more"], len(texts))
+    return MatchedLines(found["matches"], found["more"], len(texts))
 
 
 def _texts(tx: Tx, who: Who, agent_id: str, include: str | None) -> list[tuple[str, str]]:

@@ -83,7 +83,7 @@ class Loader:
         renewing = asyncio.create_task(self._renew(file))
         try:
             found = await self._text_of(file)
-        except reader.Refused as refused:
+        except reader.CannotRead as refused:
             await self._db.write(work.fail, file, str(refused))
             return
         finally:

@@ -15,7 +15,7 @@ VIEW_CHARACTERS = 15_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class NamedFile:
     """A file that an agent has, under its whole name."""
 
     link: AttachedFile
@@ -31,13 +31,13 @@ class Known:
 class Request:
     """A file that is to be opened, and which of its lines."""
 
-    known: Known
+    known: NamedFile
     first_line: int = 0
     line_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class FileView:
     """Some lines of a file, numbered from 1."""
 
     text: str
@@ -57,14 +57,14 @@ class View:
         return f"lines {self.first}-{self.last} of {self.total}"
 
 
-def known(tx: Tx, who: Who, links: Sequence[AttachedFile]) -> list[Known]:
+def known(tx: Tx, who: Who, links: Sequence[AttachedFile]) -> list[NamedFile]:
     """These files with their names, in the same order."""
     files = store.rows.many(tx, who, [each.file_id for each in links])
     holding = folders.rows.many(tx, who, {each.folder_id for each in links})
-    return [Known(each, files[each.file_id], holding[each.folder_id]) for each in links if each.file_id in files]
+    return [NamedFile(each, files[each.file_id], holding[each.folder_id]) for each in links if each.file_id in files]
 
 
-def of_agent(tx: Tx, who: Who, agent_id: str) -> list[Known]:
+def of_agent(tx: Tx, who: Who, agent_id: str) -> list[NamedFile]:
     """All files of an agent, by name."""
     return sorted(known(tx, who, attached.files_of(tx, who, agent_id)), key=lambda each: each.name)
 
@@ -78,20 +78,20 @@ def pieces(tx: Tx, who: Who, agent_id: str, ids: Sequence[str]) -> dict[str, tup
     return {id: (names[chunk.file_id], chunk) for id, chunk in found.items() if chunk.file_id in names}
 
 
-def view(tx: Tx, who: Who, link: AttachedFile, most: int) -> View:
+def view(tx: Tx, who: Who, link: AttachedFile, most: int) -> FileView:
     """What is seen of a file: the lines that were asked for, as far as `most` characters go."""
     total = chunks.line_count(tx, who, link.file_id)
     if link.first_line >= total:
-        return View("", link.first_line + 1, link.first_line, total)
+        return FileView("", link.first_line + 1, link.first_line, total)
     found = chunks.from_line(tx, who, link.file_id, link.first_line + 1, most)
     lines = "".join(each.text for each in found).split("\n")
     wanted = lines[link.first_line + 1 - found[0].start_line :][: link.line_count]
     seen = wanted[: total - link.first_line]
     text = "\n".join(seen)[:most]
-    return View(text, link.first_line + 1, link.first_line + 1 + text.count("\n"), total)
+    return FileView(text, link.first_line + 1, link.first_line + 1 + text.count("\n"), total)
 
 
-def open_all(tx: Tx, who: Who, agent_id: str, wanted: Sequence[Request], most: int) -> list[Known]:
+def open_all(tx: Tx, who: Who, agent_id: str, wanted: Sequence[Request], most: int) -> list[NamedFile]:
     """Open files, and close those that were not used for longest to make room; the closed ones."""
     moment = now()
     for request in wanted:
@@ -104,7 +104,7 @@ def open_all(tx: Tx, who: Who, agent_id: str, wanted: Sequence[Request], most: i
     return close_all(tx, who, others[: max(len(there) - most, 0)])
 
 
-def close_all(tx: Tx, who: Who, links: Sequence[AttachedFile]) -> list[Known]:
+def close_all(tx: Tx, who: Who, links: Sequence[AttachedFile]) -> list[NamedFile]:
     attached.close(tx, who, [each.id for each in links])
     return known(tx, who, links)
 

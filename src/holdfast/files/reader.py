@@ -18,7 +18,7 @@ DAMAGED = "It is damaged, and cannot be read; open it elsewhere, save it anew an
 TOO_SLOW = "Reading it took too long; split it into smaller files."
 
 
-class Refused(Exception):
+class CannotRead(Exception):
     """What the process cannot do; the sentence says why, and what can be done."""
 
 
@@ -40,17 +40,17 @@ async def run(job: Mapping[str, Any], body: bytes, seconds: float = READ_S) -> M
         async with asyncio.timeout(seconds):
             answer = await _talk(process, json.dumps(job).encode() + b"\n" + body)
     except TimeoutError as late:
-        raise Refused(TOO_SLOW) from late
+        raise CannotRead(TOO_SLOW) from late
     finally:
         await _end(process)
     if "refused" in answer:
-        raise Refused(answer["refused"])
+        raise CannotRead(answer["refused"])
     return answer
 
 
 async def _talk(process: asyncio.subprocess.Process, sent: bytes) -> Mapping[str, Any]:
     if process.stdin is None or process.stdout is None:
-        raise Refused(DAMAGED)
+        raise CannotRead(DAMAGED)
     given = asyncio.create_task(_give(process.stdin, sent))
     try:
         heard = await _hear(process.stdout)
@@ -58,9 +58,9 @@ async def _talk(process: asyncio.subprocess.Process, sent: bytes) -> Mapping[str
     finally:
         given.cancel()
     if code == -signal.SIGXCPU:
-        raise Refused(TOO_SLOW)
+        raise CannotRead(TOO_SLOW)
     if code != 0:
-        raise Refused(DAMAGED)
+        raise CannotRead(DAMAGED)
     return await asyncio.to_thread(json.loads, heard)
 
 
@@ -76,7 +76,7 @@ async def _hear(stream: asyncio.StreamReader) -> bytes:
     while step := await stream.read(STEP):
         heard += step
         if len(heard) > MOST_ANSWERED:
-            raise Refused("It makes more text than a file may hold; split it into smaller files.")
+            raise CannotRead("It makes more text than a file may hold; split it into smaller files.")
     return bytes(heard)
 
 

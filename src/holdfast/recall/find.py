@@ -9,7 +9,7 @@ from holdfast.archives.model import Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.auth.model import Who
 from holdfast.files import attached, grep, opened
-from holdfast.files.grep import Lines, Pattern
+from holdfast.files.grep import MatchedLines, Pattern
 from holdfast.files.model import Chunk
 from holdfast.kit.found import Found
 from holdfast.messages import store as messages
@@ -111,7 +111,7 @@ class Find:
             if hit.id in stored
         ]
 
-    async def lines(self, who: Who, agent_id: str, wanted: Pattern) -> Lines:
+    async def lines(self, who: Who, agent_id: str, wanted: Pattern) -> MatchedLines:
         """The lines of an agent's files that match; few at a time, because each look takes a process."""
         async with self._looking:
             return await grep.lines(self._db, who, agent_id, wanted)

@@ -4,6 +4,7 @@ XML that declares entities or a document type is refused, and what is unpacked i
 """
 
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from xml.parsers import expat
@@ -41,17 +42,19 @@ class _Archive:
     def steps(self, name: str) -> Iterator[bytes]:
         """A part, unpacked piece by piece."""
         try:
-            with self._zip.open(name) as part:
-                while step := part.read(STEP):
-                    self._left -= len(step)
-                    if self._left < 0:
-                        raise Unreadable(
-                            f"It unpacks to more than {MOST_UNPACKED // 2**20} MB, as a bomb does; "
-                            "save it without pictures and send that."
-                        )
-                    yield step
-        except (BadZipFile, KeyError, EOFError, OSError, NotImplementedError, RuntimeError) as broken:
+            yield from self._counted(name)
+        except (BadZipFile, KeyError, EOFError, OSError, NotImplementedError, RuntimeError, zlib.error) as broken:
             raise Unreadable("It is damaged or encrypted; save it anew without a password and send that.") from broken
+
+    def _counted(self, name: str) -> Iterator[bytes]:
+        with self._zip.open(name) as part:
+            while step := part.read(STEP):
+                self._left -= len(step)
+                if self._left < 0:
+                    raise Unreadable(
+                        f"It unpacks to more than {MOST_UNPACKED // 2**20} MB; save it without pictures and send that."
+                    )
+                yield step
 
 
 Begin = Callable[[str, dict[str, str]], None]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from holdfast.archives.model import Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.auth.model import Who
-from holdfast.files.grep import Lines, Pattern
+from holdfast.files.grep import MatchedLines, Pattern
 from holdfast.files.model import Chunk
 from holdfast.files.opened import FILES_OPEN, VIEW_CHARACTERS
 from holdfast.history.model import Cause
@@ -36,8 +36,8 @@ class Finder(Protocol):
         """Pieces of the files that an agent has, with the names of the files."""
         ...
 
-    async def lines(self, who: Who, agent_id: str, wanted: Pattern) -> Lines:
-        """Lines of the files that an agent has."""
+    async def lines(self, who: Who, agent_id: str, wanted: Pattern) -> MatchedLines:
+        """MatchedLines of the files that an agent has."""
         ...
 
 

@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
 from holdfast.files import attached, opened
-from holdfast.files.grep import Lines, Pattern
-from holdfast.files.opened import Known, Request
+from holdfast.files.grep import MatchedLines, Pattern
+from holdfast.files.opened import NamedFile, Request
 from holdfast.tools.builtin.context import LookContext, ToolContext
 from holdfast.tools.builtin.tool import ToolError, tool
 
@@ -108,14 +108,14 @@ def _wanted(ctx: ToolContext, sent: Sequence[FileRequest]) -> list[Request]:
     return list(wanted.values())
 
 
-def _made(known: Sequence[Known], sent: FileRequest) -> Request:
+def _made(known: Sequence[NamedFile], sent: FileRequest) -> Request:
     name, first, count = sent["file_name"], sent.get("offset") or 0, sent.get("length")
     if first < 0 or (count is not None and count < 1):
         raise ToolError(f"The `offset` of {name!r} must be 0 or more and its `length` 1 or more; or leave them out.")
     return Request(_named(known, name), first, count)
 
 
-def _named(known: Sequence[Known], name: str) -> Known:
+def _named(known: Sequence[NamedFile], name: str) -> NamedFile:
     """The file of a name, also when the folder was left out and there is only one."""
     same = [each for each in known if each.name == name] or [each for each in known if each.file.name == name]
     if len(same) == 1:
@@ -125,12 +125,12 @@ def _named(known: Sequence[Known], name: str) -> Known:
     raise ToolError(f"You have no file named {name!r}. Your files: {_names(known) or 'none'}.")
 
 
-def _names(known: Sequence[Known]) -> str:
+def _names(known: Sequence[NamedFile]) -> str:
     more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
     return ", ".join(each.name for each in known[:MOST_NAMED]) + more
 
 
-def _shown(ctx: ToolContext, known: Known) -> str:
+def _shown(ctx: ToolContext, known: NamedFile) -> str:
     link = attached.file_of(ctx.tx, ctx.who, ctx.agent_id, known.file.id)
     seen = opened.view(ctx.tx, ctx.who, link, ctx.file_view_characters)
     if not seen.total:
@@ -141,7 +141,7 @@ def _shown(ctx: ToolContext, known: Known) -> str:
     return f"{known.name} is open ({seen.facts}):\n{seen.numbered}"
 
 
-def _page(found: Lines, wanted: Pattern) -> str:
+def _page(found: MatchedLines, wanted: Pattern) -> str:
     if not found.looked_at:
         return "You have no files with text" + (f" that match {wanted.include!r}." if wanted.include else ".")
     if not found.matches:
