@@ -15,9 +15,9 @@ def folder(org: Org, name: str = "papers", **fields: Any) -> str:
     return ok(org.http.post("/v1/folders/", json={"name": name, **fields}))["id"]
 
 
-def upload(org: Org, folder_id: str, name: str, body: bytes | str, **query: Any) -> Json:
+def upload(org: Org, folder_id: str, sent_as: str, body: bytes | str, **query: Any) -> Json:
     """Send a file; the answer comes before it is read."""
-    sent = {"file": (name, body.encode() if isinstance(body, str) else body)}
+    sent = {"file": (sent_as, body.encode() if isinstance(body, str) else body)}
     return ok(org.http.post(f"/v1/folders/{folder_id}/upload", files=sent, params=query))
 
 
@@ -33,9 +33,9 @@ def read(org: Org, file: Json) -> Json:
     return found
 
 
-def put(org: Org, folder_id: str, name: str, body: bytes | str, **query: Any) -> Json:
+def put(org: Org, folder_id: str, sent_as: str, body: bytes | str, **query: Any) -> Json:
     """Send a file that can be read, and wait until it has been."""
-    done = read(org, upload(org, folder_id, name, body, **query))
+    done = read(org, upload(org, folder_id, sent_as, body, **query))
     assert done["processing_status"] == "completed", done["error_message"]
     return done
 

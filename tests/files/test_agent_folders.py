@@ -130,3 +130,80 @@ def test_a_pattern_that_takes_for_ever_is_given_up(org: Org) -> None:
     status, text = called(org, owner, "grep_files", pattern="(a+)+$")
     assert status == "error"
     assert "simpler" in text
+
+
+@pytest.mark.contract("sources.attach")
+def test_sources_answer_with_the_agent(org: Org) -> None:
+    home, owner = folder(org), agent(org)
+    path = f"/v1/agents/{owner}/sources"
+    state = ok(org.http.patch(f"{path}/attach/{home}"))
+    assert [each["id"] for each in state["sources"]] == [home]
+    assert [each["id"] for each in ok(org.http.get(path))] == [home]
+    assert ok(org.http.patch(f"{path}/detach/{home}"))["sources"] == []
+
+
+@pytest.mark.contract("folders.choices")
+def test_folders_are_chosen_with_the_agent(org: Org) -> None:
+    first, second, third = folder(org), folder(org, "second"), folder(org, "third")
+    made = ok(org.http.post("/v1/agents/", json={"folder_ids": [first], "source_ids": [second]}))
+    assert {each["id"] for each in made["sources"]} == {first, second}
+    assert {tool["name"] for tool in made["tools"]} >= TOOLS
+    changed = org.client.agents.update(made["id"], folder_ids=[third])
+    assert [each.id for each in changed.sources] == [third]
+    gone = org.client.agents.update(made["id"], folder_ids=[])
+    assert gone.sources == []
+    assert not {tool.name for tool in gone.tools} & TOOLS
+    unknown = org.http.post("/v1/agents/", json={"folder_ids": [f"source-{home_of(first)}"]})
+    assert unknown.status_code == 404
+    org.client.agents.delete(made["id"])
+
+
+def home_of(folder_id: str) -> str:
+    """A well-formed id that nothing has."""
+    return folder_id.removeprefix("source-")[:-4] + "0000"
+
+
+@pytest.mark.contract("folders.state")
+def test_an_agent_shows_its_folders_and_open_files_when_they_are_asked_for(org: Org) -> None:
+    home = folder(org)
+    file = put(org, home, "keeper.txt", KEEPER)
+    owner = agent(org, home)
+    bare = org.client.agents.retrieve(owner)
+    assert (bare.sources, bare.memory.file_blocks) == ([], [])
+    whole = org.client.agents.retrieve(owner, include=["agent.sources"])
+    assert [each.id for each in whole.sources] == [home]
+    [block] = whole.memory.file_blocks or []
+    assert (block.label, block.file_id, block.source_id, block.is_open) == ("papers/keeper.txt", file["id"], home, True)
+    assert block.value.startswith("1: The lighthouse keeper")
+
+
+@pytest.mark.contract("files.pages")
+def test_an_agents_files_come_in_pages(org: Org) -> None:
+    home = folder(org)
+    for number in range(5):
+        upload(org, home, f"{number}.txt", "text")
+    owner = agent(org, home)
+    everything = [each["id"] for each in files_of(org, owner)]
+    page = ok(org.http.get(f"/v1/agents/{owner}/files", params={"limit": 2}))
+    assert ([each["id"] for each in page["files"]], page["has_more"]) == (everything[:2], True)
+    rest = ok(org.http.get(f"/v1/agents/{owner}/files", params={"limit": 3, "cursor": page["next_cursor"]}))
+    assert ([each["id"] for each in rest["files"]], rest["has_more"], rest["next_cursor"]) == (
+        everything[2:],
+        False,
+        None,
+    )
+    assert len(list(org.client.agents.files.list(owner, limit=2))) == 5
+
+
+def test_another_folder_list_searches_other_files(org: Org) -> None:
+    home, other = folder(org), folder(org, "recipes")
+    put(org, home, "keeper.txt", KEEPER)
+    file = put(org, other, "cake.md", RECIPE)
+    owner = agent(org, home, other, model=MODEL)
+    assert "recipes/cake.md" in called(org, owner, "semantic_search_files", query="citrus", limit=1)[1]
+    assert org.http.delete(f"/v1/folders/{other}/{file['id']}").status_code == 204
+    assert "recipes" not in called(org, owner, "semantic_search_files", query="citrus lemons", limit=5)[1]
+    put(org, other, "pie.md", "Two limes and a pie crust.")
+    assert "recipes/pie.md" in called(org, owner, "semantic_search_files", query="limes", limit=1)[1]
+    org.client.agents.folders.detach(other, agent_id=owner)
+    assert "recipes" not in called(org, owner, "semantic_search_files", query="limes", limit=5)[1]

@@ -105,7 +105,7 @@ def _paragraphs(archive: _Archive, name: str) -> str:
             line.append("\t")
         elif tag in ("br", "cr"):
             line.append("\n")
-        elif tag in ("pStyle",):
+        elif tag == "pStyle":
             level = re.fullmatch(r"[Hh]eading ?([1-6])", next(iter(attributes.values()), ""))
             line.append("#" * int(level[1]) + " " if level else "")
 
@@ -117,7 +117,7 @@ def _paragraphs(archive: _Archive, name: str) -> str:
             line.clear()
 
     _walk(archive, name, begin, end)
-    return "\n".join([*lines, "".join(line)])
+    return "\n".join([*lines, "".join(line)]).strip("\n")
 
 
 def read_word(body: bytes) -> str:
