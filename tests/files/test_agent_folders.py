@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.openai_server import OpenAIServer
-from tests.files.holding import Json, agent, folder, ok, put
+from tests.files.holding import Json, agent, folder, ok, put, upload
 from tests.harness.models import MODEL
 from tests.harness.tenants import Org
 

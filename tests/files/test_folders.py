@@ -1,9 +1,11 @@
 """Folders: made, listed, changed, deleted, under both generations' paths (CONTRACT §2.7, §10)."""
 
-import pytest
-from letta_client import NotFoundError
+from uuid import uuid4
 
-from tests.files.holding import ok, read
+import pytest
+from letta_client import ConflictError, NotFoundError
+
+from tests.files.holding import agent, folder, ok, put, read, upload
 from tests.harness.tenants import Org
 
 TEXT = "The lighthouse keeper counts seventeen gulls every morning.\n\nThe tide table hangs in the kitchen.\n"
