@@ -1,8 +1,8 @@
 """Uploads: names, duplicates, sizes, cut connections, crashes (CONTRACT §10)."""
 
 import socket
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -68,7 +68,7 @@ def test_a_name_that_is_there_is_handled_as_asked(org: Org) -> None:
 def test_uploads_of_one_name_at_once_all_get_names(org: Org) -> None:
     home = folder(org)
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda n: upload(org, home, "same.txt", f"number {n}"), range(4)))
+        made = list(pool.map(partial(upload, org, home, "same.txt"), ["a", "b", "c", "d"]))
     assert len({each["id"] for each in made}) == 4
     assert names_in(org, home) == ["same.txt", "same_(1).txt", "same_(2).txt", "same_(3).txt"]
 
@@ -87,22 +87,20 @@ def test_an_upload_into_a_folder_shows_in_its_agents(org: Org) -> None:
     assert [each["file_name"] for each in ok(org.http.get(f"/v1/agents/{owner}/files"))["files"]] == ["papers/b.txt"]
 
 
-@pytest.mark.parametrize(
-    "send",
-    [
-        lambda http, path: http.post(path, files={"other": ("a.txt", b"x")}),
-        lambda http, path: http.post(path, data={"file": "just text"}),
-        lambda http, path: http.post(path, json={"file": "x"}),
-        lambda http, path: http.post(path, content=b"--x\r\n", headers={"Content-Type": "multipart/form-data"}),
-        lambda http, path: http.post(
-            path, content=b"--x\r\nno end", headers={"Content-Type": "multipart/form-data; boundary=x"}
-        ),
-        lambda http, path: http.post(path),
-    ],
-)
-def test_bodies_that_hold_no_file_are_refused(org: Org, send: Callable[[Any, str], Any]) -> None:
+NO_FILES: dict[str, dict[str, Any]] = {
+    "another part": {"files": {"other": ("a.txt", b"x")}},
+    "a form": {"data": {"file": "just text"}},
+    "json": {"json": {"file": "x"}},
+    "no boundary": {"content": b"--x\r\n", "headers": {"Content-Type": "multipart/form-data"}},
+    "no end": {"content": b"--x\r\nno end", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_bodies_that_hold_no_file_are_refused(org: Org, kind: str) -> None:
     home = folder(org)
-    refused = send(org.http, f"/v1/folders/{home}/upload")
+    refused = org.http.post(f"/v1/folders/{home}/upload", **NO_FILES[kind])
     assert refused.status_code in (400, 422), refused.text
     assert refused.json()["detail"]
     assert names_in(org, home) == []

@@ -89,7 +89,7 @@ def _beyond(tx: Tx, who: Who, thread: Thread) -> int:
 def _gathered(tx: Tx, who: Who, agent: Agent, thread: Thread) -> Gathered:
     archive = archives.of_agent(tx, who, agent.id)
     held = blocks_of(tx, who, agent, thread)
-    folders = attached.folders_of(tx, who, agent.id)
+    folders = attached.folders_of(tx, who, agent.id) if agent.has_folders else []
     files = state_of_files(tx, who, agent, folders) if folders else ""
     conversation = "default" if thread.is_own else thread.id
     return Gathered(inputs_of(agent, held, conversation, archive, files), archive, folders)

@@ -101,4 +101,4 @@ def _holders(tx: Tx, who: Who, folder_id: str, page: Page) -> list[str]:
 
 def _delete(tx: Tx, who: Who, folder_id: str) -> None:
     for agent_id in files.delete_folder(tx, who, folder_id):
-        folders.drop_tools(tx, who, agent_id)
+        folders.settle(tx, who, agent_id)

@@ -19,23 +19,23 @@ FILE_TOOLS = ("open_files", "grep_files", "semantic_search_files")
 
 def attach(tx: Tx, who: Who, agent_id: str, folder_ids: Sequence[str], models: Models) -> Agent:
     """Give an agent folders, and open as many of their files as it may have open."""
+    if not folder_ids:
+        return store.get(tx, who, agent_id)
     agent = _held(tx, who, agent_id, models)
     for folder in folders.rows.each(tx, who, folder_ids):
         there = files.of_folders(tx, who, [folder.id])
         if attached.attach(tx, who, agent_id, there, folder.id):
             opened.fill(tx, who, agent_id, there, most_open(agent))
-    if folder_ids:
-        for tool in tools.named(tx, who, FILE_TOOLS):
-            tools.attach(tx, who, agent_id, tool.id)
+    for tool in tools.named(tx, who, FILE_TOOLS):
+        tools.attach(tx, who, agent_id, tool.id)
     return agent
 
 
 def detach(tx: Tx, who: Who, agent_id: str, folder_id: str) -> Agent:
     """Take a folder from an agent, and with the last one the tools."""
-    agent = store.rows.update(tx, who, agent_id, {})
+    store.rows.update(tx, who, agent_id, {})
     attached.detach(tx, who, agent_id, folder_id)
-    drop_tools(tx, who, agent_id)
-    return agent
+    return settle(tx, who, agent_id)
 
 
 def replace(tx: Tx, who: Who, agent_id: str, folder_ids: Sequence[str], models: Models) -> None:
@@ -46,13 +46,14 @@ def replace(tx: Tx, who: Who, agent_id: str, folder_ids: Sequence[str], models: 
     attach(tx, who, agent_id, folder_ids, models)
 
 
-def drop_tools(tx: Tx, who: Who, agent_id: str) -> None:
-    """Take the tools for files from an agent that has no folder any more."""
+def settle(tx: Tx, who: Who, agent_id: str) -> Agent:
+    """Take the tools for files from an agent if it has no folder any more."""
     if attached.folders_of(tx, who, agent_id):
-        return
+        return store.get(tx, who, agent_id)
     for tool in tools.of_agent(tx, who, agent_id):
         if tool.name in FILE_TOOLS:
             tools.detach(tx, who, agent_id, tool.id)
+    return store.rows.update(tx, who, agent_id, {"has_folders": False})
 
 
 def show_new(tx: Tx, who: Who, file: File) -> None:
@@ -67,4 +68,4 @@ def _held(tx: Tx, who: Who, agent_id: str, models: Models) -> Agent:
     agent = store.get(tx, who, agent_id)
     most, characters = wire.file_limits(agent, models)
     limits = {"max_files_open": most, "per_file_view_window_char_limit": characters}
-    return store.rows.update(tx, who, agent_id, limits)
+    return store.rows.update(tx, who, agent_id, {"has_folders": True, **limits})

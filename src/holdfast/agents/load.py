@@ -24,7 +24,7 @@ ALL = frozenset(("blocks", "tools", "identities", "secrets", "tags", "sources", 
 """The relations of an agent, by the names that `include=agent.…` uses."""
 
 
-LINKED = {"tools", "identities", "secrets", "sources"}
+LINKED = {"tools", "identities", "secrets"}
 
 
 @dataclass(slots=True)
@@ -61,7 +61,8 @@ def load(tx: Tx, who: Who, agents: Sequence[Agent], relations: Collection[str] =
     usable = tools.rows.many(tx, who, links.tools) if "tools" in relations else {}
     people = identities.of_agents(tx, who, ids) if links.identities and "identities" in relations else {}
     known = store.secrets_of(tx, who, ids) if links.secrets and "secrets" in relations else {}
-    has = attached.folders_of_agents(tx, who, ids) if links.folders and "sources" in relations else {}
+    having = [agent.id for agent in agents if agent.has_folders] if "sources" in relations else []
+    has = attached.folders_of_agents(tx, who, having) if having else {}
     found = [
         Loaded(
             agent=agent,

@@ -61,7 +61,6 @@ _HANGING = sa.union_all(
     _linked("tool", tools.agents_tools, "tool_id", tools.agents_tools.c.position),
     _linked("identity", identities.agents_identities, "identity_id", sa.literal(0)),
     _linked("secret", secrets.table, "id", sa.literal(0)),
-    _linked("folder", attached.agents_folders, "folder_id", sa.literal(0)),
 ).subquery()
 _KIND, _AGENT, _OTHER, _POSITION = _HANGING.c
 _LINKS = sa.select(_KIND, _AGENT, _OTHER).order_by(_AGENT, _POSITION, _OTHER)
@@ -156,7 +155,6 @@ class Links:
     tools: set[str] = field(default_factory=set[str])
     identities: bool = False
     secrets: bool = False
-    folders: bool = False
 
 
 def links(tx: Tx, who: Who, agent_ids: Iterable[str]) -> Links:
@@ -170,7 +168,6 @@ def links(tx: Tx, who: Who, agent_ids: Iterable[str]) -> Links:
             found.tools.add(other)
         found.identities = found.identities or kind == "identity"
         found.secrets = found.secrets or kind == "secret"
-        found.folders = found.folders or kind == "folder"
     return found
 
 
