@@ -72,12 +72,6 @@ def drop_folder(tx: Tx, who: Who, folder_id: str) -> None:
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.folder_id == folder_id))
 
 
-def read_anew(tx: Tx, who: Who, folder_id: str) -> None:
-    """Have the search see everything in a folder once more, because its model is another one."""
-    mine = c.organization_id == who.organization_id, c.folder_id == folder_id
-    tx.execute(rows.table.update().where(*mine).values(indexed=False))
-
-
 def page(tx: Tx, who: Who, folder_id: str, page: Page) -> list[Chunk]:
     return rows.page(tx, who, page, c.folder_id == folder_id)
 

@@ -10,6 +10,7 @@ from holdfast.errors import Conflict, NotFound
 from holdfast.files.model import Folder, FolderFilter, NewFolder
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
+from holdfast.store import search
 from holdfast.store.prepared import Prepared
 from holdfast.store.table import Rows, Tx, Where
 
@@ -66,12 +67,15 @@ def count(tx: Tx, who: Who) -> int:
     return rows.count(tx, who)
 
 
-def change(tx: Tx, who: Who, id: str, values: Mapping[str, Any]) -> Folder:
-    """Set fields; agents that have the folder see them with their next turn."""
+def change(tx: Tx, who: Who, id: str, values: Mapping[str, Any], default: str) -> Folder:
+    """Set fields; its files are embedded anew when the model is another one. `default` is the server's model."""
     before = move(tx, who, id)
     if values.get("name", before.name) != before.name:
         _refuse_taken(tx, who, values["name"])
-    return rows.update(tx, who, id, values) if values else before
+    after = rows.update(tx, who, id, values) if values else before
+    if before.embedding != after.embedding:
+        search.want(tx, who, id, after.embedding or default, by_default=after.embedding is None)
+    return after
 
 
 def move(tx: Tx, who: Who, id: str) -> Folder:

@@ -1,6 +1,6 @@
 """HTTP of folders and their files. What agents have of them is in `agents/folder_routes.py` and `file_routes.py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import File as Part
@@ -80,12 +80,13 @@ async def retrieve_folder(folder_id: FolderId, who: Caller, db: Db, models: Llms
 async def update_folder(
     folder_id: FolderId, changes: Patch[ChangeFolder], who: Caller, db: Db, models: Llms
 ) -> Response:
-    """Change the fields that are sent; null leaves a field as it is. Another embedding model reads the files anew."""
+    """Change the fields that are sent; null leaves a field as it is. Another model embeds the files anew."""
     values = {**changes.values}
     config = values.pop("embedding_config", None)
     if config is not None:
         values |= chosen.embedding(models, None, config)
-    return reply(wire.folder(await db.write(_change, who, folder_id, values), models))
+    default = models.embedding_card(None).handle
+    return reply(wire.folder(await db.write(folders.change, who, folder_id, values, default), models))
 
 
 @router.get("/folders/{folder_id}/files", list[FileMetadata])
@@ -162,13 +163,6 @@ def _embedding(models: Llms, new: NewFolder) -> dict[str, Any]:
             "embedding_chunk_size": new.embedding_chunk_size,
         }
     return values
-
-
-def _change(tx: Tx, who: Who, folder_id: str, values: Mapping[str, Any]) -> Folder:
-    before = folders.get(tx, who, folder_id)
-    if values.get("embedding", before.embedding) != before.embedding:
-        chunks.read_anew(tx, who, folder_id)
-    return folders.change(tx, who, folder_id, values)
 
 
 def _stats(tx: Tx, who: Who, detailed: bool) -> tuple[list[Folder], Any, dict[str, list[File]]]:

@@ -106,7 +106,7 @@ class Find:
         hits = await self._recall.search(Corpus(who.organization_id, FILES, first, tuple(further)), query, limit)
         stored = await self._db.read(opened.pieces, who, agent_id, [hit.id for hit in hits])
         return [
-            (stored[hit.id][0], Found(stored[hit.id][1], hit.score, hit.parts, hit.terms))
+            (stored[hit.id][0], Found(stored[hit.id][1], hit.score, hit.parts, hit.terms, hit.relevance))
             for hit in hits
             if hit.id in stored
         ]

@@ -10,7 +10,7 @@ from holdfast.archives import passages
 from holdfast.archives import store as archives
 from holdfast.archives.model import Passage
 from holdfast.auth.model import Who
-from holdfast.files import chunks
+from holdfast.files import chunks, folders
 from holdfast.files.model import Chunk
 from holdfast.messages import store as messages
 from holdfast.messages.model import Message
@@ -136,8 +136,10 @@ class Files:
             chunks.mark_indexed(tx, Who(organization_id, None), [item.id for item in some])
 
     def again(self, tx: Tx, organization_id: str, ids: Sequence[str]) -> Mapping[str, Item]:
-        found = chunks.by_ids(tx, Who(organization_id, None), ids)
-        return {id: _of_chunk(chunk, None) for id, chunk in found.items()}
+        who = Who(organization_id, None)
+        found = chunks.by_ids(tx, who, ids)
+        held = folders.rows.many(tx, who, {chunk.folder_id for chunk in found.values()})
+        return {id: _of_chunk(chunk, held[chunk.folder_id].embedding) for id, chunk in found.items()}
 
 
 def _of_chunk(chunk: Chunk, model: str | None) -> Item:

@@ -95,6 +95,7 @@ def _agents() -> None:
         sa.Column("max_files_open", sa.BigInteger(), nullable=True),
         sa.Column("per_file_view_window_char_limit", sa.BigInteger(), nullable=True),
         sa.Column("auto_recall", columns.Json(), nullable=True),
+        sa.Column("has_folders", sa.Boolean(), nullable=False),
         sa.Column("hidden", sa.Boolean(), nullable=True),
         sa.Column("project_id", sa.Text(), nullable=True),
         sa.Column("template_id", sa.Text(), nullable=True),
