@@ -1,12 +1,13 @@
 """Folders, uploads and the agents that have them."""
 
+import json
 from typing import Any
 
 from tests.archives.holding import Json, ok
 from tests.harness.tenants import Org
 from tests.harness.waiting import until
 
-__all__ = ["Json", "agent", "folder", "ok", "put", "read", "upload"]
+__all__ = ["Json", "agent", "called", "folder", "ok", "put", "read", "returned", "upload"]
 
 READ_S = 60.0
 
@@ -38,6 +39,22 @@ def put(org: Org, folder_id: str, sent_as: str, body: bytes | str, **query: Any)
     done = read(org, upload(org, folder_id, sent_as, body, **query))
     assert done["processing_status"] == "completed", done["error_message"]
     return done
+
+
+def called(org: Org, agent_id: str, tool: str, **arguments: Any) -> tuple[str, str]:
+    """What a tool returns to the model that calls it, and whether it could be done."""
+    text = f"CALL {tool} {json.dumps(arguments)} REPLY done"
+    sent = {"messages": [{"role": "user", "content": text}]}
+    answer = ok(org.http.post(f"/v1/agents/{agent_id}/messages", json=sent))
+    [back] = [each for each in answer["messages"] if each["message_type"] == "tool_return_message"]
+    return back["status"], back["tool_return"]
+
+
+def returned(org: Org, agent_id: str, tool: str, **arguments: Any) -> str:
+    """What a tool returns that can do what it is asked."""
+    status, text = called(org, agent_id, tool, **arguments)
+    assert status == "success", text
+    return text
 
 
 def agent(org: Org, *folder_ids: str, **fields: Any) -> str:

@@ -1,12 +1,11 @@
 """Folders that agents have: their files, the tools for them, and what the prompt shows (CONTRACT §6.1, §6.3, §10)."""
 
-import json
 from typing import Any
 
 import pytest
 
 from tests.fakes.openai_server import OpenAIServer
-from tests.files.holding import Json, agent, folder, ok, put, upload
+from tests.files.holding import Json, agent, called, folder, ok, put, upload
 from tests.harness.models import MODEL
 from tests.harness.tenants import Org
 
@@ -25,15 +24,6 @@ def directories(org: Org, agent_id: str) -> str:
 
 def files_of(org: Org, agent_id: str, **query: Any) -> list[Json]:
     return ok(org.http.get(f"/v1/agents/{agent_id}/files", params=query))["files"]
-
-
-def called(org: Org, agent_id: str, tool: str, **arguments: Any) -> tuple[str, str]:
-    """What a tool returns to the model that calls it."""
-    text = f"CALL {tool} {json.dumps(arguments)} REPLY done"
-    sent = {"messages": [{"role": "user", "content": text}]}
-    answer = ok(org.http.post(f"/v1/agents/{agent_id}/messages", json=sent))
-    [returned] = [each for each in answer["messages"] if each["message_type"] == "tool_return_message"]
-    return returned["status"], returned["tool_return"]
 
 
 @pytest.mark.contract("folders.attach")

@@ -1,14 +1,19 @@
 """Uploads: names, duplicates, sizes, cut connections, crashes (CONTRACT §10)."""
 
 import socket
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import Any, LiteralString
 
+import psycopg
 import pytest
 
-from tests.files.holding import Json, agent, folder, ok, put, read, upload
+from tests.files.holding import Json, agent, folder, ok, put, read, returned, upload
 from tests.harness.fleet import FreshServer
+from tests.harness.models import MODEL
+from tests.harness.server import Server
 from tests.harness.tenants import Org, new_org
 from tests.harness.waiting import until
 
@@ -150,3 +155,59 @@ def test_what_a_killed_server_had_begun_is_read_by_the_next(fresh_server: FreshS
 def _status(org: Org, file: Json) -> str:
     now = ok(org.http.get(f"/v1/folders/{file['source_id']}/files/{file['id']}"))
     return "embedding" if now["processing_status"] == "completed" else now["processing_status"]
+
+
+DEAD_EMBEDDER = {"OLLAMA_BASE_URL": "http://127.0.0.1:9", "HOLDFAST_DEFAULT_EMBEDDING": "ollama/nomic-embed-text"}
+
+
+@pytest.mark.contract("files.embedder")
+def test_without_an_embedder_a_file_is_found_by_its_words(fresh_server: FreshServer) -> None:
+    server = fresh_server(DEAD_EMBEDDER)
+    org = new_org(server)
+    home = folder(org)
+    sent = upload(org, home, "keeper.txt", "The keeper counts seventeen gulls.")
+    until(lambda: _file(org, sent)["processing_status"] == "embedding", "the text to be there", 60)
+    owner = agent(org, home, model=MODEL)
+    assert "keeper.txt" in returned(org, owner, "semantic_search_files", query="gulls")
+    _change(server, "UPDATE files SET moved_at = '2026-01-01T00:00:00.000000+00:00'")
+    late = until(lambda: _if(_file(org, sent), "error"), "the half hour to be over", 30) or {}
+    assert "found by its words" in late["error_message"]
+    assert (late["total_chunks"], late["chunks_embedded"]) == (1, 0)
+    assert "keeper.txt" in returned(org, owner, "semantic_search_files", query="gulls")
+    server.stop()
+    server.env["HOLDFAST_DEFAULT_EMBEDDING"] = "holdfast/minilm-l6-v2"
+    server.start()
+    done = until(lambda: _if(_file(org, sent), "completed"), "the vectors", 60) or {}
+    assert done["error_message"] is None
+
+
+@pytest.mark.contract("files.resumed")
+def test_a_file_at_which_servers_stop_again_and_again_is_given_up(fresh_server: FreshServer) -> None:
+    server = fresh_server()
+    org = new_org(server)
+    home = folder(org)
+    sent = upload(org, home, "keeper.txt", "The keeper counts seventeen gulls.")
+    server.kill9()
+    _change(server, "UPDATE files SET tries = 3, leased_until = NULL, status = 'parsing', is_settled = FALSE")
+    server.start()
+    done = read(org, sent)
+    assert done["processing_status"] == "error"
+    assert "stopped 3 times" in done["error_message"]
+
+
+def _file(org: Org, file: Json) -> Json:
+    return ok(org.http.get(f"/v1/folders/{file['source_id']}/files/{file['id']}"))
+
+
+def _if(file: Json, status: str) -> Json | None:
+    return file if file["processing_status"] == status else None
+
+
+def _change(server: Server, statement: LiteralString) -> None:
+    """What only time, or a crash at a bad moment, does to rows."""
+    if uri := server.env.get("LETTA_PG_URI"):
+        with psycopg.connect(uri, options="-c search_path=holdfast") as database:
+            database.execute(statement)
+        return
+    with closing(sqlite3.connect(server.data / "holdfast.db")) as database, database:
+        database.execute(statement)

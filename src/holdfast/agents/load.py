@@ -61,8 +61,7 @@ def load(tx: Tx, who: Who, agents: Sequence[Agent], relations: Collection[str] =
     usable = tools.rows.many(tx, who, links.tools) if "tools" in relations else {}
     people = identities.of_agents(tx, who, ids) if links.identities and "identities" in relations else {}
     known = store.secrets_of(tx, who, ids) if links.secrets and "secrets" in relations else {}
-    having = [agent.id for agent in agents if agent.has_folders] if "sources" in relations else []
-    has = attached.folders_of_agents(tx, who, having) if having else {}
+    has = _folders(tx, who, agents) if "sources" in relations else {}
     found = [
         Loaded(
             agent=agent,
@@ -80,6 +79,11 @@ def load(tx: Tx, who: Who, agents: Sequence[Agent], relations: Collection[str] =
     if "pending_approval" in relations:
         _load_pending(tx, who, [each for each in found if _may_wait(windows.get(each.agent.id))])
     return found
+
+
+def _folders(tx: Tx, who: Who, agents: Sequence[Agent]) -> dict[str, list[Folder]]:
+    having = [agent.id for agent in agents if agent.has_folders]
+    return attached.folders_of_agents(tx, who, having) if having else {}
 
 
 def _open_files(tx: Tx, who: Who, agent: Agent) -> list[tuple[NamedFile, FileView]]:

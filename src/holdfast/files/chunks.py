@@ -125,6 +125,13 @@ def unindexed(
     return [(rows.load(row, skip=1), row[0]) for row in found]
 
 
+def unseen(tx: Tx, who: Who, folder_id: str) -> dict[str, int]:
+    """How many chunks of each file of a folder the search has not seen."""
+    mine = c.organization_id == who.organization_id, c.folder_id == folder_id
+    found = tx.execute(sa.select(c.file_id, sa.func.count()).where(_UNINDEXED, *mine).group_by(c.file_id))
+    return {row[0]: row[1] for row in found}
+
+
 def mark_indexed(tx: Tx, who: Who, ids: Sequence[str]) -> None:
     if ids:
         tx.execute(_SEEN.values(indexed=True), [{"org": who.organization_id, "the_id": id} for id in ids])

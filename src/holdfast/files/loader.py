@@ -86,6 +86,9 @@ class Loader:
         except reader.CannotRead as refused:
             await self._db.write(work.fail, file, str(refused))
             return
+        except asyncio.CancelledError:
+            await self._db.write(work.release, file)
+            raise
         finally:
             renewing.cancel()
         if found is None or not await self._store(file, _pieces(found)):

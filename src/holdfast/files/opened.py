@@ -73,7 +73,7 @@ def pieces(tx: Tx, who: Who, agent_id: str, ids: Sequence[str]) -> dict[str, tup
     """Pieces of an agent's files by their ids, with the names of the files."""
     found = chunks.by_ids(tx, who, ids)
     files = {each.file_id for each in found.values()}
-    links = [each for each in attached.files_of(tx, who, agent_id) if each.file_id in files]
+    links = attached.files_of(tx, who, agent_id, attached.c.file_id.in_(files))
     names = {each.file.id: each.name for each in known(tx, who, links)}
     return {id: (names[chunk.file_id], chunk) for id, chunk in found.items() if chunk.file_id in names}
 

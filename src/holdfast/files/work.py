@@ -1,6 +1,7 @@
 """Which files are to be read, by whom, and how far they are; safe with several servers."""
 
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -32,29 +33,28 @@ _UNSETTLED: sa.ColumnElement[bool] = sa.literal_column("NOT is_settled", sa.Bool
 
 
 def claim(tx: Tx, owner: str) -> File | None:
-    """The file that waits longest to be read, now leased; one that nobody could read is given up."""
-    free = sa.or_(c.leased_until.is_(None), c.leased_until < clock(tx))
-    waiting = sa.select(rows.table).where(_UNSETTLED, c.status == "parsing", free).order_by(c.moved_at).limit(1)
-    row = tx.execute(waiting.with_for_update(skip_locked=True)).one_or_none()
-    if row is None:
-        return None
-    file = rows.load(row)
-    if file.tries >= MOST_TRIES:
+    """The file that waits longest to be read, now leased; those that nobody could read are given up on the way."""
+    while (row := tx.execute(_free(tx, rows.table).with_for_update(skip_locked=True)).one_or_none()) is not None:
+        file = rows.load(row)
+        if file.tries < MOST_TRIES:
+            values = {"owner": owner, "leased_until": clock(tx, timedelta(seconds=LEASE_S)), "tries": file.tries + 1}
+            return rows.update(tx, _who(file), file.id, values)
         fail(tx, file, GIVEN_UP)
-        return claim(tx, owner)
-    values = {"owner": owner, "leased_until": clock(tx, timedelta(seconds=LEASE_S)), "tries": file.tries + 1}
-    return rows.update(tx, _who(file), file.id, values)
+    return None
 
 
 def is_waiting(tx: Tx) -> bool:
     """Is there a file that anybody could read now?"""
-    free = sa.or_(c.leased_until.is_(None), c.leased_until < clock(tx))
-    waiting = sa.select(c.id).where(_UNSETTLED, c.status == "parsing", free).limit(1)
-    return tx.execute(waiting).first() is not None
+    return tx.execute(_free(tx, c.id)).first() is not None
 
 
 def renew(tx: Tx, file: File) -> None:
     tx.execute(_mine(file).values(leased_until=clock(tx, timedelta(seconds=LEASE_S))))
+
+
+def release(tx: Tx, file: File) -> None:
+    """Leave a file to whoever comes next, as if it had not been begun."""
+    tx.execute(_mine(file).values(leased_until=None, tries=file.tries - 1))
 
 
 def begin(tx: Tx, file: File) -> bool:
@@ -100,9 +100,19 @@ def fail(tx: Tx, file: File, why: str) -> None:
 def watched(tx: Tx) -> list[tuple[File, int]]:
     """Files whose vectors are being made, with how many there are by now, where that is new or too long ago."""
     query = sa.select(rows.table).where(_UNSETTLED, c.status != "parsing").order_by(c.moved_at).limit(WATCHED)
-    files = [rows.load(row) for row in tx.execute(query)]
-    counted = [(file, search.count_embedded(tx, _who(file), file.folder_id, file.id)) for file in files]
+    by_folder: dict[tuple[str, str], list[File]] = {}
+    for row in tx.execute(query):
+        file = rows.load(row)
+        by_folder.setdefault((file.organization_id, file.folder_id), []).append(file)
+    counted = [each for files in by_folder.values() for each in _counted(tx, files)]
     return [(file, embedded) for file, embedded in counted if embedded != file.chunks_embedded or _is_late(file)]
+
+
+def _counted(tx: Tx, files: list[File]) -> list[tuple[File, int]]:
+    """Files of one folder, with how many of their chunks have vectors."""
+    who, folder_id = _who(files[0]), files[0].folder_id
+    unseen, waiting = chunks.unseen(tx, who, folder_id), search.waiting(tx, who, folder_id)
+    return [(each, (each.total_chunks or 0) - unseen.get(each.id, 0) - waiting.get(each.id, 0)) for each in files]
 
 
 def note(tx: Tx, file: File, embedded: int) -> None:
@@ -125,6 +135,12 @@ def _is_late(file: File) -> bool:
 def _holds(tx: Tx, file: File) -> bool:
     """Whether a file is still there, and still leased to who holds it; it is touched, so that it stays so."""
     return tx.execute(_mine(file).values(leased_until=clock(tx, timedelta(seconds=LEASE_S)))).rowcount == 1
+
+
+def _free(tx: Tx, what: Any) -> sa.Select[Any]:
+    """The file that waits longest to be read and is nobody's now."""
+    free = sa.or_(c.leased_until.is_(None), c.leased_until < clock(tx))
+    return sa.select(what).where(_UNSETTLED, c.status == "parsing", free).order_by(c.moved_at).limit(1)
 
 
 def _mine(file: File) -> sa.Update:

@@ -256,10 +256,11 @@ def bury(tx: Tx, who: Actor, corpus: str, thread: str) -> None:
         tx.execute(entries.update().where(*mine).values(is_gone=True, stamp=stamp, **nothing))
 
 
-def count_embedded(tx: Tx, who: Actor, corpus: str, thread: str) -> int:
-    """How many items of a thread are known by their vectors."""
-    mine = e.organization_id == who.organization_id, e.corpus == corpus, e.thread == thread, e.is_gone.is_(False)
-    return tx.execute(sa.select(sa.func.count()).where(*mine, e.model == e.wants)).scalar_one()
+def waiting(tx: Tx, who: Actor, corpus: str) -> dict[str, int]:
+    """How many items of each thread of a corpus wait for their vectors."""
+    mine = e.organization_id == who.organization_id, e.corpus == corpus, e.is_gone.is_(False)
+    found = tx.execute(sa.select(e.thread, sa.func.count()).where(IS_PENDING, *mine).group_by(e.thread))
+    return {row[0]: row[1] for row in found}
 
 
 def _within(corpus: Corpus) -> list[sa.ColumnElement[bool]]:
