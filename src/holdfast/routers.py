@@ -19,9 +19,9 @@ from holdfast.auth import routes as keys
 from holdfast.blocks import history_routes
 from holdfast.blocks import routes as blocks
 from holdfast.conversations import routes as conversations
-from holdfast.forget import routes as forget
 from holdfast.files import routes as folders
 from holdfast.files import source_routes
+from holdfast.forget import routes as forget
 from holdfast.health import routes as health
 from holdfast.identities import routes as identities
 from holdfast.kit.routes import Router
