@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from holdfast import failures
+from holdfast.agents.folders import show_new
 from holdfast.auth import store as auth_store
 from holdfast.auth.gate import Gate, Policy
 from holdfast.auth.keyring import Keyring
@@ -23,6 +24,7 @@ from holdfast.embed.embedders import Embedders
 from holdfast.embed.port import Embedder
 from holdfast.errors import AppError
 from holdfast.feed.redis import Redis, RedisCalls, RedisFeed
+from holdfast.files.loader import Loader
 from holdfast.forget.worker import Forgetter, InMemory
 from holdfast.kit.bodylimit import BodyLimit
 from holdfast.kit.egress import Egress
@@ -81,6 +83,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.embedders = Embedders()
     app.state.recall = _recall(app)
     app.state.find = Find(db, app.state.recall)
+    app.state.loader = Loader(db, app.state.recall.settle_folder, show_new)
     app.state.runner = Runner(db, _ports(settings, db, app), settings)
     app.state.forgetter = _forgetter(app)
     app.state.draining = asyncio.Event()
@@ -148,6 +151,7 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.runner.start()
     app.state.recall.indexer.start()
     app.state.forgetter.start()
+    app.state.loader.start()
     app.state.settling = asyncio.create_task(_settle(app))
     yield
     app.state.settling.cancel()
@@ -156,6 +160,7 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.runner.drain()
     await app.state.forgetter.stop()
     await app.state.runner.stop()
+    await app.state.loader.stop()
     await app.state.recall.indexer.stop()
     app.state.embedders.close()
     await app.state.models.close()

@@ -1,6 +1,15 @@
 """Every noun's router: a new one is one line here."""
 
-from holdfast.agents import archive_routes, identity_routes, memory_routes, messages_routes, tools_routes, undo_routes
+from holdfast.agents import (
+    archive_routes,
+    file_routes,
+    folder_routes,
+    identity_routes,
+    memory_routes,
+    messages_routes,
+    tools_routes,
+    undo_routes,
+)
 from holdfast.agents import routes as agents
 from holdfast.archives import passage_routes
 from holdfast.archives import routes as archives
@@ -10,6 +19,8 @@ from holdfast.auth import routes as keys
 from holdfast.blocks import history_routes
 from holdfast.blocks import routes as blocks
 from holdfast.conversations import routes as conversations
+from holdfast.files import routes as folders
+from holdfast.files import source_routes
 from holdfast.forget import routes as forget
 from holdfast.health import routes as health
 from holdfast.identities import routes as identities
@@ -39,6 +50,9 @@ ROUTERS: tuple[Router, ...] = (
     compact_routes.router,
     conversations.router,
     forget.router,
+    file_routes.router,
+    folder_routes.router,
+    folders.router,
     generate.router,
     history_routes.router,
     health.router,
@@ -57,6 +71,7 @@ ROUTERS: tuple[Router, ...] = (
     progress_routes.router,
     run_routes.router,
     runs.router,
+    source_routes.router,
     steps.router,
     tools.router,
     tools_routes.router,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.harness.tenants import Org
+from tests.harness.waiting import until
 
 LABEL = "notes"
 SOURCE = '''def {name}(text: str) -> str:
@@ -29,6 +30,7 @@ class Tenant:
 def furnished(org: Org, secret: str, served: set[str]) -> Tenant:
     """One of everything that can be made with the operations served, each holding the secret."""
     ids = {"organization": org.id, "block_label": LABEL, "project": "p", "version": "1"}
+    ids["folder_name"] = f"pineapple-{secret}"
     text = f"pineapple {secret}"
     user = org.server.http.post("/v1/admin/users/", json={"name": text, "organization_id": org.id})
     ids["user"] = user.json()["id"]
@@ -40,6 +42,7 @@ def furnished(org: Org, secret: str, served: set[str]) -> Tenant:
     attached = org.http.patch("/v1/agents/{agent}/archives/attach/{archive}".format_map(ids))
     assert attached.status_code == 200, attached.text
     ids["entry"] = org.http.get("/v1/audit/").json()[0]["id"]
+    _give_file(org, ids, text)
     _converse(org, ids, text, served)
     return Tenant(org, secret, ids)
 
@@ -92,7 +95,8 @@ def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-KINDS = {kind for kind, _path, _body in _wanted("", "")} | {"organization", "user", "entry", "message", "run", "step"}
+MADE_BY_THE_WAY = {"organization", "user", "entry", "message", "run", "step", "file"}
+KINDS = {kind for kind, _path, _body in _wanted("", "")} | MADE_BY_THE_WAY
 """What a tenant has one of, as soon as it can be made."""
 
 
@@ -106,6 +110,18 @@ def _filled(value: Any, ids: Mapping[str, str]) -> Any:
             return ids[value[1:-1]]
         case _:
             return value
+
+
+def _give_file(org: Org, ids: dict[str, str], text: str) -> None:
+    """A file in the folder, which the agent has."""
+    sent = {"file": (f"{text}.txt", f"{text}\n".encode())}
+    made = org.http.post(f"/v1/folders/{ids['source']}/upload", files=sent)
+    assert made.status_code == 200, made.text
+    ids["file"] = made.json()["id"]
+    path = "/v1/folders/{source}/files/{file}".format_map(ids)
+    until(lambda: org.http.get(path).json()["processing_status"] == "completed", "the file to be read", 60)
+    attached = org.http.patch("/v1/agents/{agent}/folders/attach/{source}".format_map(ids))
+    assert attached.status_code == 200, attached.text
 
 
 def _converse(org: Org, ids: dict[str, str], text: str, served: set[str]) -> None:

@@ -11,8 +11,8 @@ UNKNOWN = "123e4567-e89b-42d3-8456-426614174000"
 
 SIMPLE: dict[str, tuple[str, dict[str, Any]]] = {
     "archive_id": ("/v1/archives/", {"name": "an archive"}),
-    "folder_id": ("/v1/folders/", {"name": "a folder"}),
-    "source_id": ("/v1/sources/", {"name": "a source"}),
+    "folder_id": ("/v1/folders/", {"name": ""}),
+    "source_id": ("/v1/sources/", {"name": ""}),
     "group_id": ("/v1/groups/", {"agent_ids": [], "description": "a group"}),
     "identity_id": ("/v1/identities/", {"identifier_key": "", "name": "i", "identity_type": "user"}),
     "key_id": ("/v1/keys/", {"name": "a key"}),
@@ -31,7 +31,8 @@ SIMPLE: dict[str, tuple[str, dict[str, Any]]] = {
 
 def build(server: Server) -> dict[str, str]:
     """The id of something for every parameter of a path; a well-formed unknown one where nothing could be made."""
-    return _Unknown({**dict(_simple(server)), **_agent(server)})
+    ids = {**dict(_simple(server)), **_agent(server)}
+    return _Unknown({**ids, **_file(server, ids)})
 
 
 class _Unknown(dict[str, str]):
@@ -45,6 +46,15 @@ def _simple(server: Server) -> Iterator[tuple[str, str]]:
         made = server.http.post(path, json=named)
         if made.status_code < 300:
             yield name, made.json()["id"]
+
+
+def _file(server: Server, ids: Mapping[str, str]) -> Mapping[str, str]:
+    """A file in the folder, which the agent has."""
+    folder = ids["folder_id"]
+    made = server.http.post(f"/v1/folders/{folder}/upload", files={"file": ("a.txt", b"some text")}).raise_for_status()
+    server.http.patch(f"/v1/agents/{ids['agent_id']}/folders/attach/{folder}").raise_for_status()
+    name = server.http.get(f"/v1/folders/{folder}").raise_for_status().json()["name"]
+    return {"file_id": made.json()["id"], "folder_name": name}
 
 
 def _agent(server: Server) -> Mapping[str, str]:

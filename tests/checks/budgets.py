@@ -16,6 +16,7 @@ NESTING, BRANCHES, PARAMETERS = 3, 10, 6
 
 BOUNDARIES: dict[str, str] = {
     "holdfast.embed.line": "whoever waits for a result gets the failure",
+    "holdfast.files.loader": "what failed now is read later, or no file would be read any more",
     "holdfast.forget.worker": "what failed now is tried again, or nothing more would be forgotten",
     "holdfast.loop.act": "a tool's failure is the model's to read",
     "holdfast.recall.indexer": "what failed now is indexed later, or nothing new would be found",

@@ -22,7 +22,7 @@ NOUNS: dict[str, set[str]] = {
     "runs": {*NOUN, "feed", "messages"},
     "steps": {*NOUN, "messages", "runs"},
     "archives": {*NOUN, "llm", "embed", "history"},
-    "files": {*NOUN, "embed", "archives"},
+    "files": {*NOUN, "llm", "embed", "archives"},
     "tools": {*NOUN, "sandbox", "history", "messages", "blocks", "archives", "files"},
     "mcp": {*NOUN, "tools"},
     "agents": {
@@ -80,6 +80,12 @@ ALLOWED: dict[str, set[str]] = {
 FURTHER_TABLES = {
     "archives/passages.py",
     "forget/rows.py",
+    "files/attached.py",
+    "files/chunks.py",
+    "files/contents.py",
+    "files/folders.py",
+    "files/opened.py",
+    "files/work.py",
     "messages/threads.py",
     "runs/events.py",
     "runs/leases.py",

@@ -19,7 +19,7 @@ TOOLS = (
 
 
 LATER = (
-    *("memory_apply_patch", "open_files", "run_code", "web_search"),
+    *("memory_apply_patch", "run_code", "web_search"),
     *("send_message_to_agent_async", "search_memory"),
 )
 

@@ -1,13 +1,17 @@
 """What an agent's prompt is compiled from, and keeping the stored prompt of a thread in step with it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from holdfast.agents.directories import directories, state_of_files
 from holdfast.agents.model import Agent
 from holdfast.archives import store as archives
 from holdfast.archives.model import Archive
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.blocks.model import Block
+from holdfast.files import attached
+from holdfast.files.model import Folder
 from holdfast.kit.clock import now
 from holdfast.messages import store as messages
 from holdfast.messages import threads
@@ -24,8 +28,21 @@ TAGS = 100
 """How many tags of the archive a prompt names at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a thread's prompt is made from, as it is now."""
+
+    inputs: Inputs
+    archive: Archive | None
+    folders: Sequence[Folder]
+
+
 def inputs_of(
-    agent: Agent, held: Sequence[Block], conversation: str = "default", archive: Archive | None = None
+    agent: Agent,
+    held: Sequence[Block],
+    conversation: str = "default",
+    archive: Archive | None = None,
+    files: str = "",
 ) -> Inputs:
     return Inputs(
         agent_id=agent.id,
@@ -36,6 +53,7 @@ def inputs_of(
         conversation=conversation,
         timezone=agent.timezone,
         archive=f"{archive.id}:{archive.revision}" if archive and archive.revision else "",
+        files=files,
         line_numbers=(agent.model or "").startswith(READS_NUMBERED_LINES),
     )
 
@@ -49,13 +67,15 @@ def blocks_of(tx: Tx, who: Who, agent: Agent, thread: Thread) -> list[Block]:
     return [own.get(block.label, block) for block in held]
 
 
-def counts_of(tx: Tx, who: Who, thread: Thread, archive: Archive | None) -> Counts:
-    """How much is out of view: of the thread, and in the archive."""
+def _counts(tx: Tx, who: Who, agent: Agent, thread: Thread, gathered: Gathered) -> Counts:
+    """How much is out of view: of the thread, and in the archive; and what of the files is in view."""
+    archive = gathered.archive
     return Counts(
         now(),
         recall=_beyond(tx, who, thread),
         archival=archive.passage_count if archive else 0,
         archival_tags=archives.tags(tx, who, archive.id, TAGS) if archive and archive.passage_count else (),
+        directories=directories(tx, who, agent, gathered.folders) if gathered.folders else None,
     )
 
 
@@ -66,20 +86,22 @@ def _beyond(tx: Tx, who: Who, thread: Thread) -> int:
     return messages.count(tx, who, messages.in_thread(thread), hidden, messages.c.id != thread.prompt_id)
 
 
-def _gathered(tx: Tx, who: Who, agent: Agent, thread: Thread) -> tuple[Inputs, Archive | None]:
-    """What a thread's prompt is made from now."""
+def _gathered(tx: Tx, who: Who, agent: Agent, thread: Thread) -> Gathered:
     archive = archives.of_agent(tx, who, agent.id)
     held = blocks_of(tx, who, agent, thread)
-    return inputs_of(agent, held, "default" if thread.is_own else thread.id, archive), archive
+    folders = attached.folders_of(tx, who, agent.id) if agent.has_folders else []
+    files = state_of_files(tx, who, agent, folders) if folders else ""
+    conversation = "default" if thread.is_own else thread.id
+    return Gathered(inputs_of(agent, held, conversation, archive, files), archive, folders)
 
 
 def recompile(tx: Tx, who: Who, agent: Agent, thread: Thread, *, always: bool = False) -> Sections | None:
     """Compile a thread's prompt anew if what it is made from has changed (or always); None when it has not."""
-    inputs, archive = _gathered(tx, who, agent, thread)
-    digest = inputs.digest
+    gathered = _gathered(tx, who, agent, thread)
+    digest = gathered.inputs.digest
     if digest == thread.prompt_digest and not always:
         return None
-    sections = compile_prompt(inputs, counts_of(tx, who, thread, archive))
+    sections = compile_prompt(gathered.inputs, _counts(tx, who, agent, thread, gathered))
     messages.rewrite_text(tx, who, thread.prompt_id, [TextPart(text=sections.text)])
     written = threads.rows.update(tx, who, thread.id, {"prompt_digest": digest})
     thread.prompt_digest, thread.updated_at = digest, written.updated_at
@@ -88,16 +110,16 @@ def recompile(tx: Tx, who: Who, agent: Agent, thread: Thread, *, always: bool = 
 
 def stale(tx: Tx, who: Who, agent: Agent, thread: Thread) -> str | None:
     """The text that a thread's stored prompt would be replaced by before the next turn; None when it would stay."""
-    inputs, archive = _gathered(tx, who, agent, thread)
-    if inputs.digest == thread.prompt_digest:
+    gathered = _gathered(tx, who, agent, thread)
+    if gathered.inputs.digest == thread.prompt_digest:
         return None
-    return compile_prompt(inputs, counts_of(tx, who, thread, archive)).text
+    return compile_prompt(gathered.inputs, _counts(tx, who, agent, thread, gathered)).text
 
 
 def preview(tx: Tx, who: Who, agent: Agent, thread: Thread) -> Sections:
     """The prompt as it would be compiled now; nothing is written."""
-    inputs, archive = _gathered(tx, who, agent, thread)
-    return compile_prompt(inputs, counts_of(tx, who, thread, archive))
+    gathered = _gathered(tx, who, agent, thread)
+    return compile_prompt(gathered.inputs, _counts(tx, who, agent, thread, gathered))
 
 
 def first_prompt(agent: Agent, held: Sequence[Block], thread_id: str, message_id: str) -> tuple[Message, str]:

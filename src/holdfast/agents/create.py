@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from holdfast.agents import choose, store
+from holdfast.agents import choose, folders, load, store
 from holdfast.agents.first import first_messages
 from holdfast.agents.load import ALL, Loaded
 from holdfast.agents.model import Agent, CreateAgent
@@ -12,7 +12,7 @@ from holdfast.agents.threads import open_own_thread
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.blocks.model import Block, CreateBlock
-from holdfast.errors import BadRequest, Invalid, NotFound
+from holdfast.errors import BadRequest, Invalid
 from holdfast.identities import store as identities
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
@@ -96,6 +96,9 @@ def create(tx: Tx, who: Who, new: CreateAgent, models: Models) -> Loaded:
     kept = store.set_secrets(tx, who, agent.id, environment) if environment else []
     first = _first_messages(agent, new.initial_message_sequence)
     thread = open_own_thread(tx, who, agent, held, first)
+    if folder_ids := [*(new.folder_ids or []), *(new.source_ids or [])]:
+        folders.attach(tx, who, agent.id, folder_ids, models)
+        return load.one(tx, who, agent.id)
     people = identities.of_agents(tx, who, [agent.id]).get(agent.id, []) if new.identity_ids else []
     ids = [thread.prompt_id, *(message.id for message in first)]
     return Loaded(agent, ids, ALL, held, usable, people, kept)
@@ -116,18 +119,11 @@ def with_approvals(rules: Sequence[ToolRule], usable: Sequence[Tool]) -> list[To
     return [*rules, *(RequiresApprovalToolRule(tool_name=name) for name in wanting)]
 
 
-def refuse_unknown_folders(ids: Sequence[str]) -> None:
-    """There are no folders in this version, so none can have that id."""
-    for id in ids:
-        raise NotFound(f"No folder with id {id}.")
-
-
 def _refuse_impossible(new: CreateAgent) -> None:
     if new.agent_type == "split_thread_agent":
         raise BadRequest("The agent type split_thread_agent exists in V1's lists only; use letta_v1_agent.")
     if new.agent_type == "voice_convo_agent" and not new.enable_sleeptime:
         raise Invalid("A voice_convo_agent needs enable_sleeptime: true; its memory is kept by a background agent.")
-    refuse_unknown_folders([*(new.folder_ids or []), *(new.source_ids or [])])
 
 
 def _tools(tx: Tx, who: Who, new: CreateAgent) -> list[Tool]:

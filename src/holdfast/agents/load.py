@@ -8,6 +8,9 @@ from holdfast.agents.model import Agent, AgentSecret
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.blocks.model import Block
+from holdfast.files import attached, opened
+from holdfast.files.model import Folder
+from holdfast.files.opened import FileView, NamedFile
 from holdfast.identities import store as identities
 from holdfast.identities.model import Identity
 from holdfast.kit.page import Page
@@ -35,6 +38,8 @@ class Loaded:
     tools: list[Tool] = field(default_factory=list[Tool])
     identities: list[Identity] = field(default_factory=list[Identity])
     secrets: list[AgentSecret] = field(default_factory=list[AgentSecret])
+    folders: list[Folder] = field(default_factory=list[Folder])
+    open_files: list[tuple[NamedFile, FileView]] = field(default_factory=list[tuple[NamedFile, FileView]])
     pending: Message | None = None
 
 
@@ -56,6 +61,7 @@ def load(tx: Tx, who: Who, agents: Sequence[Agent], relations: Collection[str] =
     usable = tools.rows.many(tx, who, links.tools) if "tools" in relations else {}
     people = identities.of_agents(tx, who, ids) if links.identities and "identities" in relations else {}
     known = store.secrets_of(tx, who, ids) if links.secrets and "secrets" in relations else {}
+    has = _folders(tx, who, agents) if "sources" in relations else {}
     found = [
         Loaded(
             agent=agent,
@@ -65,12 +71,25 @@ def load(tx: Tx, who: Who, agents: Sequence[Agent], relations: Collection[str] =
             tools=[usable[id] for id in links.of_agent.get(agent.id, ()) if id in usable],
             identities=people.get(agent.id, []),
             secrets=known.get(agent.id, []),
+            folders=has.get(agent.id, []),
+            open_files=_open_files(tx, who, agent) if agent.id in has else [],
         )
         for agent in agents
     ]
     if "pending_approval" in relations:
         _load_pending(tx, who, [each for each in found if _may_wait(windows.get(each.agent.id))])
     return found
+
+
+def _folders(tx: Tx, who: Who, agents: Sequence[Agent]) -> dict[str, list[Folder]]:
+    having = [agent.id for agent in agents if agent.has_folders]
+    return attached.folders_of_agents(tx, who, having) if having else {}
+
+
+def _open_files(tx: Tx, who: Who, agent: Agent) -> list[tuple[NamedFile, FileView]]:
+    most = agent.per_file_view_window_char_limit or opened.VIEW_CHARACTERS
+    known = opened.known(tx, who, attached.open_files(tx, who, agent.id))
+    return [(each, opened.view(tx, who, each.link, most)) for each in known]
 
 
 def _may_wait(window: messages.Window | None) -> bool:

@@ -150,6 +150,8 @@ class Agent(Entity):
     max_files_open: int | None = None
     per_file_view_window_char_limit: int | None = None
     auto_recall: AutoRecall | None = None
+    has_folders: bool = False
+    """Whether it is worth looking for them, which most turns need not."""
     hidden: bool | None = None
     project_id: str | None = None
     template_id: str | None = None

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 
 from holdfast.agents.model import AgentType, AutoRecall
 from holdfast.blocks.model import Block
+from holdfast.files.wire import Source
 from holdfast.identities.model import Identity
 from holdfast.llm.settings import CompactionSettings, ModelSettings, ResponseFormat
 from holdfast.llm.wire import EmbeddingConfigWire, LLMConfigWire
@@ -31,22 +32,6 @@ class Memory(TypedDict):
     blocks: list[Block]
     file_blocks: list[FileBlock]
     prompt_template: str
-
-
-class Source(TypedDict):
-    """A folder, under the name of the generation before."""
-
-    id: str
-    name: str
-    description: str | None
-    instructions: str | None
-    metadata: dict[str, Any] | None
-    embedding_config: EmbeddingConfigWire
-    vector_db_provider: Literal["native", "tpuf", "pinecone"]
-    created_by_id: str | None
-    last_updated_by_id: str | None
-    created_at: datetime | None
-    updated_at: datetime | None
 
 
 class Group(TypedDict):

@@ -12,6 +12,7 @@ from holdfast.archives import store as archives
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.errors import BadRequest
+from holdfast.files import attached
 from holdfast.identities import store as identities
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
@@ -129,7 +130,7 @@ def delete(tx: Tx, who: Who, id: str) -> None:
         blocks.delete(tx, who, block_id)
     for part in (messages, threads, events, runs, steps):
         part.delete_of_agent(tx, who, id)
-    for part in (blocks, tools, identities):
+    for part in (blocks, tools, identities, attached):
         part.unlink_agent(tx, who, id)
     if (own := archives.unlink_agent(tx, who, id)) is not None:
         passages.delete_archive(tx, who, own)

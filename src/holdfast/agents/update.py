@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from holdfast.agents import choose, load, store
-from holdfast.agents.create import is_hidden, refuse_unknown_folders, with_approvals
+from holdfast.agents import choose, directories, folders, load, store
+from holdfast.agents.create import is_hidden, with_approvals
 from holdfast.agents.load import Loaded
 from holdfast.agents.model import Agent, UpdateAgent
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.errors import BadRequest, NotFound
+from holdfast.files import opened
 from holdfast.identities import store as identities
 from holdfast.llm.models import Models
 from holdfast.messages import store as messages
@@ -59,12 +60,19 @@ def update(tx: Tx, who: Who, id: str, change: UpdateAgent, models: Models) -> Lo
     _replace_links(tx, who, id, change)
     if change.message_ids is not None:
         _choose_window(tx, who, agent, change.message_ids)
-    store.rows.update(tx, who, id, values)
+    _replace_folders(tx, who, store.rows.update(tx, who, id, values), change, models)
     return load.one(tx, who, id)
 
 
+def _replace_folders(tx: Tx, who: Who, agent: Agent, change: UpdateAgent, models: Models) -> None:
+    if change.folder_ids is not None or change.source_ids is not None:
+        wanted = [*(change.folder_ids or []), *(change.source_ids or [])]
+        folders.replace(tx, who, agent.id, wanted, models)
+    if change.max_files_open is not None:
+        opened.open_all(tx, who, agent.id, [], directories.most_open(agent))
+
+
 def _replace_links(tx: Tx, who: Who, id: str, change: UpdateAgent) -> None:
-    refuse_unknown_folders([*(change.folder_ids or []), *(change.source_ids or [])])
     if change.block_ids is not None:
         blocks.replace(tx, who, id, change.block_ids)
     if change.identity_ids is not None:

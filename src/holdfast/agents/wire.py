@@ -6,6 +6,11 @@ from typing import Any
 
 from holdfast.agents.load import Loaded
 from holdfast.agents.model import Agent, AgentSecret
+from holdfast.agents.state import FileBlock
+from holdfast.files import wire as files
+from holdfast.files.model import Folder
+from holdfast.files.opened import FileView, NamedFile
+from holdfast.files.wire import Source
 from holdfast.kit.reply import encode
 from holdfast.llm import wire as llm
 from holdfast.llm.model import ModelCard
@@ -14,6 +19,7 @@ from holdfast.messages import wire as messages
 from holdfast.tools.model import Tool
 
 FILE_VIEWS = ((8_000, 3, 5_000), (32_000, 5, 15_000), (128_000, 10, 25_000), (200_000, 10, 40_000))
+LONGEST_LABEL = 500
 MODEL_COLUMNS = [
     "model",
     "llm",
@@ -45,11 +51,18 @@ class _Seen:
 
     tools: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     models: dict[bytes, dict[str, Any]] = field(default_factory=dict[bytes, dict[str, Any]])
+    folders: dict[str, Source] = field(default_factory=dict[str, Source])
 
     def tool(self, tool: Tool) -> dict[str, Any]:
         shown = self.tools.get(tool.id)
         if shown is None:
             shown = self.tools[tool.id] = tool.model_dump()
+        return shown
+
+    def folder(self, folder: Folder, models: Models) -> Source:
+        shown = self.folders.get(folder.id)
+        if shown is None:
+            shown = self.folders[folder.id] = files.folder(folder, models)
         return shown
 
     def model(self, agent: Agent, models: Models) -> dict[str, Any]:
@@ -87,12 +100,12 @@ def _state(loaded: Loaded, models: Models, seen: _Seen) -> dict[str, Any]:
             "agent_type": agent.agent_type,
             "git_enabled": False,
             "blocks": blocks,
-            "file_blocks": [],
+            "file_blocks": [_file_block(*each) for each in loaded.open_files],
             "prompt_template": "",
         },
         "blocks": blocks,
         "tools": [seen.tool(tool) for tool in loaded.tools],
-        "sources": [],
+        "sources": [seen.folder(folder, models) for folder in loaded.folders],
         "tags": agent.tags if "tags" in loaded.relations else [],
         "tool_exec_environment_variables": secrets,
         "secrets": secrets,
@@ -122,7 +135,7 @@ def _models(agent: Agent, models: Models) -> dict[str, Any]:
     """The keys of both generations that say what the agent runs on."""
     card = models.stored_card(agent.model)
     config = llm.llm_config(card, agent.llm, most=models.max_context_window)
-    files, view = _file_view(config["context_window"])
+    most_open, view = file_limits(agent, models)
     settings = {
         "max_output_tokens": config["max_tokens"],
         "temperature": agent.llm.get("temperature"),
@@ -138,17 +151,44 @@ def _models(agent: Agent, models: Models) -> dict[str, Any]:
         "embedding": embedding.handle if embedding else None,
         "compaction_settings": agent.compaction_settings,
         "response_format": agent.response_format,
-        "max_files_open": files if agent.max_files_open is None else agent.max_files_open,
-        "per_file_view_window_char_limit": agent.per_file_view_window_char_limit or view,
+        "max_files_open": most_open,
+        "per_file_view_window_char_limit": view,
     }
 
 
+def file_limits(agent: Agent, models: Models) -> tuple[int, int]:
+    """How many files an agent has open at most, and how many characters it sees of each."""
+    window = context_window(agent, models.stored_card(agent.model), models.max_context_window)
+    most_open, view = _file_view(window)
+    chosen = agent.max_files_open
+    return most_open if chosen is None else chosen, agent.per_file_view_window_char_limit or view
+
+
 def _file_view(window: int) -> tuple[int, int]:
-    for most, files, view in FILE_VIEWS:
+    for most, most_open, view in FILE_VIEWS:
         if window <= most:
-            return files, view
+            return most_open, view
     return LARGEST_FILE_VIEW
 
 
 def _secret(secret: AgentSecret) -> dict[str, Any]:
     return {**secret.model_dump(), "organization_id": secret.organization_id, "value_enc": None}
+
+
+def _file_block(known: NamedFile, seen: FileView) -> dict[str, Any]:
+    """An open file in the form of a block."""
+    block = FileBlock(
+        id=known.link.id.replace("file_agent-", "block-"),
+        organization_id=known.link.organization_id,
+        created_at=known.link.created_at,
+        updated_at=known.link.updated_at,
+        label=known.name[:LONGEST_LABEL],
+        value=seen.numbered,
+        limit=max(len(seen.numbered), 1),
+        read_only=True,
+        file_id=known.file.id,
+        source_id=known.folder.id,
+        is_open=known.link.is_open,
+        last_accessed_at=known.link.last_accessed_at,
+    )
+    return block.model_dump()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from holdfast.agents import directories
 from holdfast.agents import store as agents
 from holdfast.errors import AppError
 from holdfast.history.model import Cause
@@ -116,6 +117,8 @@ def _returns(tx: Tx, work: Work) -> Message:
         cause=Cause(run_id=turn.run.id, step_id=work.step.id),
         timezone=turn.agent.timezone,
         isolated_block_ids=turn.thread.isolated_block_ids,
+        most_files_open=directories.most_open(turn.agent),
+        file_view_characters=directories.view_characters(turn.agent),
     )
     returns = act(ctx, work.planned)
     work.step.tool_execution_ns = time.perf_counter_ns() - began

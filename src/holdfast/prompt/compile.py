@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from holdfast.blocks.model import LINE_NUMBERS_WARNING, Block
 from holdfast.kit.clock import zone
+from holdfast.prompt.directories import Directories, render_directories
 from holdfast.prompt.rules import render_rules
 from holdfast.tools.rules import ToolRule
 
@@ -32,6 +33,8 @@ class Inputs:
     timezone: str | None = None
     archive: str = ""
     """The archive that the agent holds, and in which state; empty when nothing was ever in it."""
+    files: str = ""
+    """The folders that the agent has, in which state, and what is open; empty when it has none."""
     line_numbers: bool = False
     """Does the model edit text better when lines are numbered?"""
 
@@ -51,7 +54,7 @@ class Inputs:
         ]
         told += [f"{block.id}:{block.version}" for block in self.blocks]
         told += [rule.model_dump_json() for rule in self.rules]
-        told += filter(None, [self.archive])
+        told += filter(None, [self.archive, self.files])
         return blake2b("\x1f".join(told).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -63,6 +66,8 @@ class Counts:
     recall: int = 0
     archival: int = 0
     archival_tags: Sequence[str] = ()
+    directories: Directories | None = None
+    """The folders that the agent has; no count, but read at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +77,26 @@ class Sections:
     system: str
     memory: str
     rules: str
+    directories: str
     metadata: str
 
     @property
     def text(self) -> str:
-        value = "\n\n".join(filter(None, (self.memory, self.rules, self.metadata)))
+        value = "\n\n".join(filter(None, (self.memory, self.rules, self.directories, self.metadata)))
         if SLOT in self.system:
             return self.system.replace(SLOT, value)
         return f"{self.system}\n\n{value}" if value else self.system
 
 
 def compile_prompt(inputs: Inputs, counts: Counts) -> Sections:
+    directories = render_directories(counts.directories) if counts.directories else ""
     if inputs.agent_type in WITHOUT_MEMORY:
-        return Sections(inputs.system, "", render_rules(inputs.rules), "")
+        return Sections(inputs.system, "", render_rules(inputs.rules), directories, "")
     return Sections(
         system=inputs.system,
         memory=render_blocks(inputs.blocks, numbered=inputs.is_numbered),
         rules=render_rules(inputs.rules),
+        directories=directories,
         metadata=_metadata(inputs, counts),
     )
 

@@ -1,5 +1,6 @@
-"""What the found items are: messages of agents, passages of archives."""
+"""What the found items are: messages of agents, passages of archives, chunks of files."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from holdfast.archives import passages
@@ -7,6 +8,9 @@ from holdfast.archives import store as archives
 from holdfast.archives.model import Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.auth.model import Who
+from holdfast.files import attached, grep, opened
+from holdfast.files.grep import MatchedLines, Pattern
+from holdfast.files.model import Chunk
 from holdfast.kit.found import Found
 from holdfast.messages import store as messages
 from holdfast.messages.model import Message
@@ -15,10 +19,13 @@ from holdfast.recall.query import Mode
 from holdfast.recall.same import NEAR, adds_nothing
 from holdfast.recall.search import Recall
 from holdfast.store.database import Database
-from holdfast.store.search import MESSAGES, PASSAGES, Corpus
+from holdfast.store.search import FILES, MESSAGES, PASSAGES, Corpus
 
 LOOKED_AT = 5
 """So many of the nearest passages are compared with a new one, word by word."""
+
+LOOKING = 2
+"""Searches for patterns at once: each takes a process."""
 
 
 class Find:
@@ -27,6 +34,7 @@ class Find:
     def __init__(self, db: Database, recall: Recall) -> None:
         self._db = db
         self._recall = recall
+        self._looking = asyncio.Semaphore(LOOKING)
 
     async def messages(
         self, who: Who, wanted: Narrowed, query: str, limit: int, mode: Mode = "hybrid"
@@ -88,3 +96,22 @@ class Find:
         """The same for the archive that an agent holds; an agent that holds none has stored nothing yet."""
         archive = await self._db.read(archives.of_agent, who, agent_id)
         return [] if archive is None else await self.passages(who, archive.id, wanted, query, limit)
+
+    async def files(self, who: Who, agent_id: str, query: str, limit: int) -> Sequence[tuple[str, Found[Chunk]]]:
+        """The pieces of files in all folders that an agent has that fit best, each with the name of its file."""
+        ids = [folder.id for folder in await self._db.read(attached.folders_of, who, agent_id)]
+        if not ids or not query.strip():
+            return []
+        first, *further = sorted(ids)
+        hits = await self._recall.search(Corpus(who.organization_id, FILES, first, tuple(further)), query, limit)
+        stored = await self._db.read(opened.pieces, who, agent_id, [hit.id for hit in hits])
+        return [
+            (stored[hit.id][0], Found(stored[hit.id][1], hit.score, hit.parts, hit.terms, hit.relevance))
+            for hit in hits
+            if hit.id in stored
+        ]
+
+    async def lines(self, who: Who, agent_id: str, wanted: Pattern) -> MatchedLines:
+        """The lines of an agent's files that match; few at a time, because each look takes a process."""
+        async with self._looking:
+            return await grep.lines(self._db, who, agent_id, wanted)

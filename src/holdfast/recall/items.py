@@ -10,10 +10,12 @@ from holdfast.archives import passages
 from holdfast.archives import store as archives
 from holdfast.archives.model import Passage
 from holdfast.auth.model import Who
+from holdfast.files import chunks, folders
+from holdfast.files.model import Chunk
 from holdfast.messages import store as messages
 from holdfast.messages.model import Message
 from holdfast.messages.said import said
-from holdfast.store.search import MESSAGES, PASSAGES, Corpus
+from holdfast.store.search import FILES, MESSAGES, PASSAGES, Corpus
 from holdfast.store.table import Tx
 
 
@@ -120,4 +122,38 @@ def _of_passage(passage: Passage, model: str | None) -> Item:
     )
 
 
-SOURCES: Mapping[str, ItemSource] = {source.kind: source for source in (Messages(), Passages())}
+class Files:
+    """What is written in files; each folder is a corpus, in which the chunks of a file follow each other."""
+
+    kind = FILES
+
+    def waiting(self, tx: Tx, limit: int, corpus: Corpus | None = None) -> Sequence[Item]:
+        where = (corpus.organization_id, corpus.ids) if corpus else (None, None)
+        return [_of_chunk(chunk, model) for chunk, model in chunks.unindexed(tx, limit, *where)]
+
+    def mark(self, tx: Tx, items: Sequence[Item]) -> None:
+        for organization_id, some in groupby(items, lambda item: item.corpus.organization_id):
+            chunks.mark_indexed(tx, Who(organization_id, None), [item.id for item in some])
+
+    def again(self, tx: Tx, organization_id: str, ids: Sequence[str]) -> Mapping[str, Item]:
+        who = Who(organization_id, None)
+        found = chunks.by_ids(tx, who, ids)
+        held = folders.rows.many(tx, who, {chunk.folder_id for chunk in found.values()})
+        return {id: _of_chunk(chunk, held[chunk.folder_id].embedding) for id, chunk in found.items()}
+
+
+def _of_chunk(chunk: Chunk, model: str | None) -> Item:
+    return Item(
+        id=chunk.id,
+        corpus=Corpus(chunk.organization_id, FILES, chunk.folder_id),
+        thread=chunk.file_id,
+        position=chunk.position,
+        at=chunk.created_at,
+        role="",
+        speaker=None,
+        text=chunk.text,
+        model=model,
+    )
+
+
+SOURCES: Mapping[str, ItemSource] = {source.kind: source for source in (Messages(), Passages(), Files())}

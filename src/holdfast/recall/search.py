@@ -11,7 +11,7 @@ from holdfast.recall.indexer import Choose, Indexer
 from holdfast.recall.query import Among, Hit, Mode, Query
 from holdfast.recall.shelf import Shelf
 from holdfast.recall.shelves import Shelves
-from holdfast.store.search import PASSAGES, Corpus
+from holdfast.store.search import FILES, PASSAGES, Corpus
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +65,10 @@ class Recall:
     async def settle(self, who: Who, archive_id: str) -> None:
         """Passages were stored: make them known."""
         await self.indexer.settle(Corpus(who.organization_id, PASSAGES, archive_id), STORE_S)
+
+    async def settle_folder(self, who: Who, folder_id: str) -> None:
+        """A file was read: make what it says known."""
+        await self.indexer.settle(Corpus(who.organization_id, FILES, folder_id), STORE_S)
 
     async def _vectors(
         self, corpus: Corpus, shelf: Shelf, text: str, mode: Mode

@@ -64,6 +64,7 @@ stamps = sa.Table(
 
 MESSAGES = "message"
 PASSAGES = "passage"
+FILES = "file"
 """The kinds of items."""
 
 
@@ -74,6 +75,12 @@ class Corpus:
     organization_id: str
     kind: str
     id: str | None = None
+    further: tuple[str, ...] = ()
+    """More of the same kind, searched as if they were one."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return () if self.id is None else (self.id, *self.further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,9 @@ def put(tx: Tx, rows: Sequence[EntryRow]) -> None:
 
 def since(tx: Tx, corpus: Corpus, stamp: int) -> list[EntryRow]:
     """What has changed in a corpus after a stamp, in the order of stamps."""
+    if corpus.further:
+        among = {"org": corpus.organization_id, "stamp": stamp}
+        return [EntryRow(*row) for row in tx.execute(_SINCE.where(e.corpus.in_(corpus.ids)), among)]
     query = _OF_KIND if corpus.id is None else _OF_CORPUS
     found = query.rows(tx, {"org": corpus.organization_id, "stamp": stamp, "of": corpus.id or corpus.kind})
     return [EntryRow(*row) for row in found]
@@ -236,8 +246,25 @@ def hold(tx: Tx, organization_id: str, kind: str) -> None:
     _stamp(tx, organization_id, kind)
 
 
+def bury(tx: Tx, who: Actor, corpus: str, thread: str) -> None:
+    """Take a thread out of a corpus: of what is gone only the ids stay, for those that have it in memory."""
+    mine = e.organization_id == who.organization_id, e.corpus == corpus, e.thread == thread
+    kind = tx.execute(sa.select(e.kind).where(*mine).limit(1)).scalar_one_or_none()
+    if kind is not None:
+        stamp = _stamp(tx, who.organization_id, kind)
+        nothing = {"terms": b"", "vectors": None, "speaker": None, "model": "", "wants": ""}
+        tx.execute(entries.update().where(*mine).values(is_gone=True, stamp=stamp, **nothing))
+
+
+def waiting(tx: Tx, who: Actor, corpus: str) -> dict[str, int]:
+    """How many items of each thread of a corpus wait for their vectors."""
+    mine = e.organization_id == who.organization_id, e.corpus == corpus, e.is_gone.is_(False)
+    found = tx.execute(sa.select(e.thread, sa.func.count()).where(IS_PENDING, *mine).group_by(e.thread))
+    return {row[0]: row[1] for row in found}
+
+
 def _within(corpus: Corpus) -> list[sa.ColumnElement[bool]]:
-    is_in = e.kind == corpus.kind if corpus.id is None else e.corpus == corpus.id
+    is_in = e.corpus.in_(corpus.ids) if corpus.ids else e.kind == corpus.kind
     return [e.organization_id == corpus.organization_id, is_in]
 
 

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from holdfast.archives.model import Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.auth.model import Who
+from holdfast.files.grep import MatchedLines, Pattern
+from holdfast.files.model import Chunk
+from holdfast.files.opened import FILES_OPEN, VIEW_CHARACTERS
 from holdfast.history.model import Cause
 from holdfast.kit.found import Found
 from holdfast.messages.model import Message
@@ -29,6 +32,14 @@ class Finder(Protocol):
         """The passage of the archive that an agent holds that says the same, if that is not to be stored twice."""
         ...
 
+    async def files(self, who: Who, agent_id: str, query: str, limit: int) -> Sequence[tuple[str, Found[Chunk]]]:
+        """Pieces of the files that an agent has, with the names of the files."""
+        ...
+
+    async def lines(self, who: Who, agent_id: str, wanted: Pattern) -> MatchedLines:
+        """MatchedLines of the files that an agent has."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
@@ -47,6 +58,8 @@ class ToolContext:
     """The thread's own blocks, which take the place of the agent's of the same label."""
     seen: Any = None
     """What the tool found out before the transaction, if it looks first."""
+    most_files_open: int = FILES_OPEN
+    file_view_characters: int = VIEW_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,42 +69,6 @@ PATCHING = (
     ),
 )
 
-FILES = (
-    Later(
-        "open_files",
-        "letta_files_core",
-        "Open files, so that their text is in view.",
-        {
-            "file_requests": things(
-                "The files, each with the part that is wanted.",
-                ("file_name",),
-                file_name=text("The file's name, with its folder."),
-                offset=whole("The first line, counted from 0."),
-                length=whole("How many lines."),
-            )
-        },
-        {"close_all_others": yes_or_no("Whether all other files are closed; false when left out.")},
-    ),
-    Later(
-        "grep_files",
-        "letta_files_core",
-        "Find lines in files that match a regular expression.",
-        {"pattern": text("The regular expression.")},
-        {
-            "include": text("Only files whose name matches this pattern, such as *.md."),
-            "context_lines": whole("How many lines to show around a match, 1 when left out."),
-            "offset": whole("How many matches to pass over, for the next page."),
-        },
-    ),
-    Later(
-        "semantic_search_files",
-        "letta_files_core",
-        "Find passages in files that mean the same as the query.",
-        {"query": text("What to look for, in words or as a question.")},
-        {"limit": whole("How many passages at most, 5 when left out.")},
-    ),
-)
-
 OUTSIDE = (
     Later(
         "run_code",
@@ -208,4 +172,4 @@ VOICE = (
     ),
 )
 
-EVERY = (*PATCHING, *FILES, *OUTSIDE, *OTHER_AGENTS, *VOICE)
+EVERY = (*PATCHING, *OUTSIDE, *OTHER_AGENTS, *VOICE)

@@ -71,7 +71,8 @@ class Builtin:
     @cached_property
     def json_schema(self) -> dict[str, Any]:
         """What the model is told."""
-        properties = self.arguments.model_json_schema().get("properties", {})
+        schema = self.arguments.model_json_schema()
+        properties = _inlined(schema.get("properties", {}), schema.get("$defs", {}))
         required = [name for name, field in self.arguments.model_fields.items() if field.is_required()]
         return {
             "name": self.name,
@@ -110,6 +111,19 @@ def _optional(given: inspect.Parameter) -> list[inspect.Parameter]:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
         for name, annotation in get_type_hints(shape).items()
     ]
+
+
+def _inlined(schema: Any, shapes: Mapping[str, Any]) -> Any:
+    """The schema with the shapes that it refers to in their places, as every provider understands it."""
+    match schema:
+        case {"$ref": str(name)}:
+            shape = shapes[name.rpartition("/")[2]]
+            properties = {each: _plain(about) for each, about in shape["properties"].items()}
+            return {"type": "object", "properties": properties, "required": shape["required"]}
+        case dict():
+            return {key: _inlined(value, shapes) for key, value in schema.items()}  # pyright: ignore[reportUnknownVariableType] -- JSON
+        case _:
+            return schema
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:

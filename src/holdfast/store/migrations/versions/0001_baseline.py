@@ -17,6 +17,8 @@ def upgrade() -> None:
     _agents()
     _agents_archives()
     _agents_blocks()
+    _agents_files()
+    _agents_folders()
     _agents_identities()
     _agents_tools()
     _answers()
@@ -27,6 +29,10 @@ def upgrade() -> None:
     _block_versions()
     _blocks()
     _blocks_identities()
+    _file_chunks()
+    _file_uploads()
+    _files()
+    _folders()
     _forgettings()
     _identities()
     _installation()
@@ -95,6 +101,7 @@ def _agents() -> None:
         sa.Column("max_files_open", sa.BigInteger(), nullable=True),
         sa.Column("per_file_view_window_char_limit", sa.BigInteger(), nullable=True),
         sa.Column("auto_recall", columns.Json(), nullable=True),
+        sa.Column("has_folders", sa.Boolean(), nullable=False),
         sa.Column("hidden", sa.Boolean(), nullable=True),
         sa.Column("project_id", sa.Text(), nullable=True),
         sa.Column("template_id", sa.Text(), nullable=True),
@@ -133,6 +140,45 @@ def _agents_blocks() -> None:
     )
     op.create_index(
         "agents_blocks_by_block", "agents_blocks", ["organization_id", "block_id", "agent_id"], unique=False
+    )
+
+
+def _agents_files() -> None:
+    op.create_table(
+        "agents_files",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("folder_id", sa.Text(), nullable=False),
+        sa.Column("file_id", sa.Text(), nullable=False),
+        sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.Column("last_accessed_at", columns.Moment(), nullable=True),
+        sa.Column("first_line", sa.BigInteger(), nullable=False),
+        sa.Column("line_count", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("agents_files_by_agent", "agents_files", ["organization_id", "agent_id", "file_id"], unique=True)
+    op.create_index("agents_files_by_file", "agents_files", ["organization_id", "file_id"], unique=False)
+    op.create_index("agents_files_by_folder", "agents_files", ["organization_id", "folder_id"], unique=False)
+    op.create_index(
+        "agents_files_by_time", "agents_files", ["organization_id", "agent_id", "created_at", "id"], unique=False
+    )
+
+
+def _agents_folders() -> None:
+    op.create_table(
+        "agents_folders",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("folder_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "agent_id", "folder_id"),
+    )
+    op.create_index(
+        "agents_folders_by_folder", "agents_folders", ["organization_id", "folder_id", "agent_id"], unique=False
     )
 
 
@@ -353,6 +399,107 @@ def _blocks_identities() -> None:
     op.create_index(
         "blocks_identities_back", "blocks_identities", ["organization_id", "block_id", "identity_id"], unique=False
     )
+
+
+def _file_chunks() -> None:
+    op.create_table(
+        "file_chunks",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("folder_id", sa.Text(), nullable=False),
+        sa.Column("file_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("start_line", sa.BigInteger(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("indexed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("file_chunks_by_file", "file_chunks", ["organization_id", "file_id", "position"], unique=True)
+    op.create_index(
+        "file_chunks_by_folder", "file_chunks", ["organization_id", "folder_id", "created_at", "id"], unique=False
+    )
+    op.create_index(
+        "file_chunks_unindexed",
+        "file_chunks",
+        ["organization_id", "folder_id", "file_id", "position"],
+        unique=False,
+        sqlite_where=sa.text("NOT indexed"),
+        postgresql_where=sa.text("NOT indexed"),
+    )
+
+
+def _file_uploads() -> None:
+    op.create_table(
+        "file_uploads",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("file_id", sa.Text(), nullable=False),
+        sa.Column("bytes", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "file_id"),
+    )
+
+
+def _files() -> None:
+    op.create_table(
+        "files",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("folder_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("original_name", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("error_message", sa.Text(), nullable=True),
+        sa.Column("total_chunks", sa.BigInteger(), nullable=True),
+        sa.Column("chunks_embedded", sa.BigInteger(), nullable=True),
+        sa.Column("is_settled", sa.Boolean(), nullable=False),
+        sa.Column("tries", sa.BigInteger(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("leased_until", columns.Moment(), nullable=True),
+        sa.Column("moved_at", columns.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("files_by_name", "files", ["organization_id", "folder_id", "name"], unique=True)
+    op.create_index("files_by_time", "files", ["organization_id", "folder_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "files_to_do",
+        "files",
+        ["status", "moved_at"],
+        unique=False,
+        sqlite_where=sa.text("NOT is_settled"),
+        postgresql_where=sa.text("NOT is_settled"),
+    )
+
+
+def _folders() -> None:
+    op.create_table(
+        "folders",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("instructions", sa.Text(), nullable=True),
+        sa.Column("metadata", columns.Json(), nullable=True),
+        sa.Column("embedding", sa.Text(), nullable=True),
+        sa.Column("embedding_config", columns.Json(), nullable=True),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("folders_by_name", "folders", ["organization_id", "name"], unique=True)
+    op.create_index("folders_by_time", "folders", ["organization_id", "created_at", "id"], unique=False)
 
 
 def _forgettings() -> None:
