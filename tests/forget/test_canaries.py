@@ -5,7 +5,9 @@ import pytest
 from tests.archives.holding import archive, holder, ok, passage, remember
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
-from tests.forget.digging import Canary, Ground, canary, forget
+from tests.files.holding import agent as with_folder
+from tests.files.holding import folder, put, returned
+from tests.forget.digging import Canary, Ground, canary, forget, word
 from tests.harness.fleet import FreshServer
 from tests.harness.postgres import Postgres
 from tests.harness.tenants import Org, new_org
@@ -182,3 +184,19 @@ def test_a_passage_that_was_stored_twice(ground: Ground, mine: Org, models: Open
     there(ground, secret)
     forget(mine, passage_id=kept["id"])
     gone(ground, secret)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_file_with_what_an_agent_was_shown_of_it(ground: Ground, mine: Org, whole: bool) -> None:
+    secret = canary()
+    held = folder(mine, f"papers {word()}")
+    uploaded = put(mine, held, "plan.md", f"# Plan\n\nIt is about {secret.text}.\n")
+    reader = with_folder(mine, held)
+    assert secret.plain in returned(mine, reader, "grep_files", pattern=secret.plain)
+    assert secret.plain in returned(mine, reader, "open_files", file_requests=[{"file_name": uploaded["file_name"]}])
+    returned(mine, reader, "semantic_search_files", query=secret.text)
+    there(ground, secret)
+    forget(mine, **({"folder_id": held} if whole else {"file_id": uploaded["id"]}))
+    gone(ground, secret)
+    assert mine.http.get(f"/v1/agents/{reader}").status_code == 200
+    assert mine.http.get(f"/v1/folders/{held}").status_code == (404 if whole else 200)

@@ -19,6 +19,8 @@ FIELDS = {
     "passage": "passage_id",
     "block": "block_id",
     "archive": "archive_id",
+    "source": "folder_id",
+    "file": "file_id",
     "identity": "identity_id",
 }
 """What an id begins with, and the field of the request that takes it."""
@@ -32,7 +34,8 @@ def forget(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="An id (identity-…, agent-…, conv-…, message-…, passage-…, block-…, archive-…) or an agent's name.",
+            help="An id (identity-…, agent-…, conv-…, message-…, passage-…, block-…, archive-…, source-…, file-…), "
+            "or an agent's name.",
         ),
     ],
     thread: Annotated[bool, typer.Option("--thread", help="Of an agent only what was said in its own thread.")] = False,

@@ -11,6 +11,7 @@ from holdfast.files.model import Chunk, File
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
 from holdfast.store import search
+from holdfast.store.search import FILES, Corpus
 from holdfast.store.table import Rows, Tx, only_where
 
 rows = Rows(
@@ -68,7 +69,7 @@ def drop(tx: Tx, who: Who, folder_id: str, file_id: str) -> None:
 
 
 def drop_folder(tx: Tx, who: Who, folder_id: str) -> None:
-    search.forget_corpus(tx, who, folder_id)
+    search.forget(tx, Corpus(who.organization_id, FILES, folder_id))
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.folder_id == folder_id))
 
 
@@ -79,6 +80,14 @@ def page(tx: Tx, who: Who, folder_id: str, page: Page) -> list[Chunk]:
 def text(tx: Tx, who: Who, file_id: str) -> str:
     mine = c.organization_id == who.organization_id, c.file_id == file_id
     return "".join(tx.execute(sa.select(c.text).where(*mine).order_by(c.position)).scalars())
+
+
+def texts(tx: Tx, who: Who, folder_id: str, file_id: str | None = None) -> list[str]:
+    """What the pieces of a folder's files say, or those of one of them."""
+    mine = [c.organization_id == who.organization_id, c.folder_id == folder_id]
+    if file_id is not None:
+        mine.append(c.file_id == file_id)
+    return list(tx.execute(sa.select(c.text).where(*mine)).scalars())
 
 
 def line_count(tx: Tx, who: Who, file_id: str) -> int:

@@ -8,11 +8,14 @@ from pydantic import Field
 from holdfast.errors import BadRequest
 from holdfast.kit.entity import Entity, Hidden, Shape
 
-Kind = Literal["agent", "conversation", "message", "passage", "block", "archive", "identity"]
+Kind = Literal["agent", "conversation", "message", "passage", "block", "archive", "folder", "file", "identity"]
 Status = Literal["erasing", "rewriting", "done"]
 """erasing: rows are being removed; rewriting: they are gone, and the database's files still have to be written anew."""
 
-KINDS: tuple[Kind, ...] = ("agent", "conversation", "message", "passage", "block", "archive", "identity")
+KINDS: tuple[Kind, ...] = (
+    *("agent", "conversation", "message", "passage", "block"),
+    *("archive", "folder", "file", "identity"),
+)
 
 
 class WhatToForget(Shape):
@@ -26,6 +29,8 @@ class WhatToForget(Shape):
     passage_id: str | None = None
     block_id: str | None = None
     archive_id: str | None = None
+    folder_id: str | None = None
+    file_id: str | None = None
     identity_id: str | None = None
     shared: bool = Field(default=False, description="Forget also what others use, instead of reporting it.")
 
@@ -53,6 +58,8 @@ class Scope(Shape):
     messages: list[str] = Field(default_factory=list[str])
     archives: list[str] = Field(default_factory=list[str])
     passages: list[str] = Field(default_factory=list[str])
+    folders: list[str] = Field(default_factory=list[str])
+    files: list[str] = Field(default_factory=list[str])
     blocks: list[str] = Field(default_factory=list[str])
     identities: list[str] = Field(default_factory=list[str])
     runs: list[str] = Field(default_factory=list[str])
@@ -63,8 +70,8 @@ class Scope(Shape):
     @property
     def things(self) -> dict[str, list[str]]:
         """What goes, by kind, without the kinds of which there is nothing."""
-        names = ("agents", "threads", "messages", "archives", "passages", "blocks", "identities")
-        return {name: ids for name in names if (ids := getattr(self, name))}
+        own = ("agents", "threads", "messages", "archives", "passages", "blocks", "folders", "files", "identities")
+        return {name: ids for name in own if (ids := getattr(self, name))}
 
 
 class Forgetting(Entity):

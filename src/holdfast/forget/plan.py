@@ -9,6 +9,8 @@ from holdfast.archives import store as archives
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.errors import BadRequest
+from holdfast.files import attached, folders
+from holdfast.files import store as files
 from holdfast.forget import rows
 from holdfast.forget.model import KeptThing, Kind, Scope
 from holdfast.identities import store as identities
@@ -138,6 +140,17 @@ def _archive(tx: Tx, who: Who, plan: Going) -> None:
     plan.scope.archives = [archives.get(tx, who, plan.target).id]
 
 
+def _folder(tx: Tx, who: Who, plan: Going) -> None:
+    plan.scope.folders = [folders.get(tx, who, plan.target).id]
+    plan.survivors = attached.agents_of(tx, who, plan.target)
+
+
+def _file(tx: Tx, who: Who, plan: Going) -> None:
+    file = files.rows.get(tx, who, plan.target)
+    plan.scope.files = [file.id]
+    plan.survivors = attached.agents_of(tx, who, file.folder_id)
+
+
 _PLANS = {
     "agent": _agent,
     "conversation": _conversation,
@@ -145,6 +158,8 @@ _PLANS = {
     "passage": _passage,
     "block": _block,
     "archive": _archive,
+    "folder": _folder,
+    "file": _file,
     "identity": _identity,
 }
 

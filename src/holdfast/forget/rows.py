@@ -16,6 +16,9 @@ from holdfast.archives import store as archives
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.feed.port import KEPT_S
+from holdfast.files import attached, contents, folders
+from holdfast.files import chunks as file_chunks
+from holdfast.files import store as files
 from holdfast.identities import store as identities
 from holdfast.kit.clock import now
 from holdfast.messages import store as messages
@@ -28,7 +31,7 @@ from holdfast.runs.events import events
 from holdfast.runs.model import Run
 from holdfast.steps import store as steps
 from holdfast.store import search
-from holdfast.store.search import MESSAGES, PASSAGES, Corpus
+from holdfast.store.search import FILES, MESSAGES, PASSAGES, Corpus
 from holdfast.store.table import Rows, Tx, Where
 
 AT_ONCE = 500
@@ -94,14 +97,15 @@ PARTS: tuple[Part, ...] = (
 )
 """In this order: what is found by way of a run goes before the run."""
 
-CORPORA = (("agents", MESSAGES), ("archives", PASSAGES))
+CORPORA = (("agents", MESSAGES), ("archives", PASSAGES), ("folders", FILES))
 """What search keeps, by whose corpora it is."""
 
 REWRITTEN: tuple[sa.Table, ...] = (
     *(each.table for each in (messages.rows, threads.rows, runs.rows, steps.rows)),
     *(each.table for each in (blocks.rows, blocks.versions, archives.rows, passages.rows, passages.versions)),
     *(each.table for each in (agents.rows, agents.secrets, identities.rows, repeats.rows)),
-    *(events, archives.archive_tags, search.entries),
+    *(each.table for each in (folders.rows, files.rows, file_chunks.rows, attached.rows)),
+    *(events, archives.archive_tags, search.entries, contents.uploads),
 )
 """The tables that can hold what was said or stored, and so are written anew."""
 

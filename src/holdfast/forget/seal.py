@@ -11,6 +11,8 @@ from holdfast.audit import store as audit
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.errors import Busy
+from holdfast.files import attached, chunks
+from holdfast.files import store as files
 from holdfast.forget import rows, store
 from holdfast.forget.cut import Cuts
 from holdfast.forget.model import Forgetting, Preview, WhatToForget
@@ -55,6 +57,7 @@ def seal(tx: Tx, who: Who, asked: WhatToForget) -> Forgetting:
     _forget_blocks(tx, who, made, cuts)
     _forget_said(tx, who, made, cuts)
     _forget_archives(tx, who, made)
+    _forget_files(tx, who, made, cuts)
     _forget_agents(tx, who, made)
     for id in made.scope.identities:
         identities.delete(tx, who, id)
@@ -87,7 +90,7 @@ def _forget_agents(tx: Tx, who: Who, made: Going) -> None:
     for id in made.scope.agents:
         agents.rows.delete(tx, who, id)
         threads.delete_of_agent(tx, who, id)
-        for part in (blocks, tools, identities):
+        for part in (blocks, tools, identities, attached):
             part.unlink_agent(tx, who, id)
         archives.unlink_agent(tx, who, id)
 
@@ -128,6 +131,17 @@ def _forget_blocks(tx: Tx, who: Who, made: Going, cuts: Cuts) -> None:
         blocks.delete(tx, who, id)
 
 
+def _forget_files(tx: Tx, who: Who, made: Going, cuts: Cuts) -> None:
+    """Folders and single files, with what agents were shown of them."""
+    for id in made.scope.folders:
+        cuts.quotes(made.survivors, Quotes(chunks.texts(tx, who, id)))
+        files.delete_folder(tx, who, id)
+    for id in made.scope.files:
+        folder_id = files.rows.get(tx, who, id).folder_id
+        cuts.quotes(made.survivors, Quotes(chunks.texts(tx, who, folder_id, id)))
+        files.delete(tx, who, folder_id, id)
+
+
 def _ever(tx: Tx, who: Who, history: Versioned[Any, Any], row: Any) -> tuple[Sequence[str], Sequence[str]]:
     """All texts that something ever had, and the calls that made and changed it."""
     past = history.since(tx, who, row.id, 1)
@@ -137,8 +151,9 @@ def _ever(tx: Tx, who: Who, history: Versioned[Any, Any], row: Any) -> tuple[Seq
 
 
 def _refresh_prompts(tx: Tx, who: Who, made: Going) -> None:
-    """Compile what shows a block, or the tags of an archive, once more without it."""
-    if not (made.scope.blocks or made.scope.archives or made.shows_tags):
+    """Compile what shows a block, a file or the tags of an archive once more without it."""
+    scope = made.scope
+    if not (scope.blocks or scope.archives or scope.folders or scope.files or made.shows_tags):
         return
     for id in made.survivors:
         agent = agents.get(tx, who, id)
