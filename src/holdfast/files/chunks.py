@@ -11,6 +11,7 @@ from holdfast.files.model import Chunk, File
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
 from holdfast.store import search
+from holdfast.store.search import FILES, Corpus
 from holdfast.store.table import Rows, Tx, only_where
 
 rows = Rows(
@@ -63,12 +64,12 @@ def add(tx: Tx, who: Who, file: File, pieces: Sequence[Piece]) -> None:
 
 def drop(tx: Tx, who: Who, folder_id: str, file_id: str) -> None:
     """Take a file's chunks away, and out of search."""
-    search.bury(tx, who, folder_id, file_id)
+    search.forget_some(tx, Corpus(who.organization_id, FILES, folder_id), search.entries.c.thread == file_id)
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.file_id == file_id))
 
 
 def drop_folder(tx: Tx, who: Who, folder_id: str) -> None:
-    search.forget_corpus(tx, who, folder_id)
+    search.forget(tx, Corpus(who.organization_id, FILES, folder_id))
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.folder_id == folder_id))
 
 
