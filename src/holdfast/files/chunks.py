@@ -64,7 +64,7 @@ def add(tx: Tx, who: Who, file: File, pieces: Sequence[Piece]) -> None:
 
 def drop(tx: Tx, who: Who, folder_id: str, file_id: str) -> None:
     """Take a file's chunks away, and out of search."""
-    search.bury(tx, who, folder_id, file_id)
+    search.forget_some(tx, Corpus(who.organization_id, FILES, folder_id), search.entries.c.thread == file_id)
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.file_id == file_id))
 
 

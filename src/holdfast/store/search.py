@@ -246,16 +246,6 @@ def hold(tx: Tx, organization_id: str, kind: str) -> None:
     _stamp(tx, organization_id, kind)
 
 
-def bury(tx: Tx, who: Actor, corpus: str, thread: str) -> None:
-    """Take a thread out of a corpus: of what is gone only the ids stay, for those that have it in memory."""
-    mine = e.organization_id == who.organization_id, e.corpus == corpus, e.thread == thread
-    kind = tx.execute(sa.select(e.kind).where(*mine).limit(1)).scalar_one_or_none()
-    if kind is not None:
-        stamp = _stamp(tx, who.organization_id, kind)
-        nothing = {"terms": b"", "vectors": None, "speaker": None, "model": "", "wants": ""}
-        tx.execute(entries.update().where(*mine).values(is_gone=True, stamp=stamp, **nothing))
-
-
 def waiting(tx: Tx, who: Actor, corpus: str) -> dict[str, int]:
     """How many items of each thread of a corpus wait for their vectors."""
     mine = e.organization_id == who.organization_id, e.corpus == corpus, e.is_gone.is_(False)
