@@ -82,11 +82,9 @@ def text(tx: Tx, who: Who, file_id: str) -> str:
     return "".join(tx.execute(sa.select(c.text).where(*mine).order_by(c.position)).scalars())
 
 
-def texts(tx: Tx, who: Who, folder_id: str, file_id: str | None = None) -> list[str]:
-    """What the pieces of a folder's files say, or those of one of them."""
-    mine = [c.organization_id == who.organization_id, c.folder_id == folder_id]
-    if file_id is not None:
-        mine.append(c.file_id == file_id)
+def texts(tx: Tx, who: Who, file_id: str) -> list[str]:
+    """What the pieces of a file say."""
+    mine = c.organization_id == who.organization_id, c.file_id == file_id
     return list(tx.execute(sa.select(c.text).where(*mine)).scalars())
 
 

@@ -18,12 +18,14 @@ MOST_INSIDE = 200
 class Quotes:
     """Finds texts, and the arguments of calls, in the parts of messages."""
 
-    def __init__(self, texts: Iterable[str], call_ids: Collection[str] = ()) -> None:
+    def __init__(self, texts: Iterable[str], call_ids: Collection[str] = (), returns_of: Collection[str] = ()) -> None:
         found = {text.strip() for text in texts}
         self._whole = found - {""}
         inside = sorted((text for text in found if len(text) >= SHORTEST), key=len, reverse=True)
         self._inside = [form for text in inside[:MOST_INSIDE] for form in _forms(text)]
         self._calls = set(call_ids)
+        self._returns = set(returns_of)
+        """Calls of whose returns nothing stays."""
 
     def without(self, content: Iterable[Part]) -> list[Part] | None:
         """The parts without what is quoted; None when nothing is."""
@@ -44,6 +46,8 @@ class Quotes:
                 return part
 
     def _returned(self, part: ToolReturnPart) -> ToolReturnPart:
+        if part.call_id in self._returns:
+            return ToolReturnPart(call_id=part.call_id, name=part.name, output=FORGOTTEN, status=part.status)
         further = [
             each.model_copy(update={"text": self._cut(each.text)}) if isinstance(each, TextPart) else each
             for each in part.parts or ()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from holdfast.agents import folders as agent_folders
 from holdfast.agents import store as agents
 from holdfast.agents.compile import recompile
 from holdfast.archives import passages
@@ -11,7 +12,7 @@ from holdfast.audit import store as audit
 from holdfast.auth.model import Who
 from holdfast.blocks import store as blocks
 from holdfast.errors import Busy
-from holdfast.files import attached, chunks
+from holdfast.files import attached, chunks, folders
 from holdfast.files import store as files
 from holdfast.forget import rows, store
 from holdfast.forget.cut import Cuts
@@ -133,13 +134,18 @@ def _forget_blocks(tx: Tx, who: Who, made: Going, cuts: Cuts) -> None:
 
 def _forget_files(tx: Tx, who: Who, made: Going, cuts: Cuts) -> None:
     """Folders and single files, with what agents were shown of them."""
-    for id in made.scope.folders:
-        cuts.quotes(made.survivors, Quotes(chunks.texts(tx, who, id)))
-        files.delete_folder(tx, who, id)
+    going = [file for id in made.scope.folders for file in files.of_folders(tx, who, [id])]
+    going += [files.rows.get(tx, who, id) for id in made.scope.files]
+    for file in going:
+        name = f"{folders.get(tx, who, file.folder_id).name}/{file.name}"
+        shown = cuts.calls_answered_with(made.survivors, name)
+        texts = chunks.texts(tx, who, file.id)
+        cuts.quotes(made.survivors, Quotes(texts, (), shown))
     for id in made.scope.files:
-        folder_id = files.rows.get(tx, who, id).folder_id
-        cuts.quotes(made.survivors, Quotes(chunks.texts(tx, who, folder_id, id)))
-        files.delete(tx, who, folder_id, id)
+        files.delete(tx, who, files.rows.get(tx, who, id).folder_id, id)
+    for id in made.scope.folders:
+        for agent_id in files.delete_folder(tx, who, id):
+            agent_folders.settle(tx, who, agent_id)
 
 
 def _ever(tx: Tx, who: Who, history: Versioned[Any, Any], row: Any) -> tuple[Sequence[str], Sequence[str]]:
