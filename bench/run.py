@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench import sizes
 from bench.measure import HEADER, Meter, measure
 from bench.operations import prepare
 from tests.fakes.openai_server import OpenAIServer
@@ -22,6 +23,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench BENCH='…'", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each measurement is repeated")
     parser.add_argument("--only", default="", help="measure only operations whose name contains this")
+    parser.add_argument("--sizes", action="store_true", help="measure what memories take on disk and in memory instead")
+    parser.add_argument("--tokens", type=int, default=100_000, help="with --sizes: of conversation, at most")
+    parser.add_argument("--passages", type=int, default=100_000, help="with --sizes: in one archive, at most")
     options = parser.parse_args()
     postgres = Postgres()
     try:
@@ -34,6 +38,10 @@ def main() -> None:
 
 def bench(engine: Engine, postgres: Postgres, fleet: Fleet, models: OpenAIServer, options: argparse.Namespace) -> None:
     try:
+        if options.sizes:
+            sizes.of_conversation(engine, fleet, models, options.tokens)
+            sizes.of_passages(engine, fleet, models, options.passages)
+            return
         server = fleet.make(engine, environment(models))
         begun = time.perf_counter()
         server.start()

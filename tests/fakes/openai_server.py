@@ -53,6 +53,8 @@ class OpenAIServer:
         """Counts the tokens of a request; without it they are guessed."""
         self.script: Callable[[Json], Reply] = from_directives
         """What a chat request gets when nothing is queued."""
+        self.embed: Callable[[Json], Json] = _embeddings
+        """What a request for vectors gets."""
         self.asked = threading.Event()
         """Set when a request has arrived."""
         self.dropped = threading.Event()
@@ -80,7 +82,8 @@ class OpenAIServer:
     def reset(self) -> None:
         self.requests.clear()
         self._replies.clear()
-        self.always, self.counts, self.script = None, None, from_directives
+        self.always, self.counts = None, None
+        self.script, self.embed = from_directives, _embeddings
         self.asked.clear()
         self.dropped.clear()
 
@@ -144,7 +147,7 @@ class OpenAIServer:
             body: Json = {"object": "list", "data": self.models}
             return await _send(writer, self.models_status, body if self.models_status == 200 else _error("no list"))
         if path.endswith("/embeddings"):
-            return await _send(writer, 200, _embeddings(request.body))
+            return await _send(writer, 200, self.embed(request.body))
         return await _send(writer, 404, _error(f"no such path {path}"))
 
     def _next(self, request: Recorded) -> Reply:

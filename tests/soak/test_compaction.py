@@ -17,7 +17,7 @@ from tests.harness.tenants import Org, new_org
 TURNS = int(os.environ.get("HOLDFAST_SOAK_TURNS", "300"))
 WINDOW = 8192
 LIGHT_WINDOW = 6000
-PATIENCE = 1
+PATIENCE = 5
 SUMMARISERS = (f"openai/{LIGHT}", "ollama/gone", "openai/gpt-4.1-mini")
 
 

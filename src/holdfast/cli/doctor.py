@@ -158,7 +158,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
     try:
         default = asyncio.run(probes.defaults(settings))
     except AppError as problem:
-        yield Finding("model", "problem", str(problem), "correct HOLDFAST_DEFAULT_MODEL or HOLDFAST_DEFAULT_EMBEDDING")
+        yield Finding("model", "problem", str(problem), "correct HOLDFAST_DEFAULT_MODEL")
         return
     if default.problem:
         yield Finding("model", "problem", f"the default is {default.model}, but {default.problem}", default.fix)
@@ -170,7 +170,20 @@ def _models(settings: Settings) -> Iterator[Finding]:
         yield Finding("model", "note", f"the default is {default.model}, which cannot edit its memory", fix)
     else:
         yield Finding("model", "ok", f"the default is {default.model}")
-    yield Finding("embedding", "ok", f"the default is {default.embedding}")
+
+
+def _embedding(settings: Settings) -> Iterator[Finding]:
+    try:
+        default = asyncio.run(probes.embedding(settings))
+    except AppError as problem:
+        yield Finding("embedding", "problem", str(problem), "correct HOLDFAST_DEFAULT_EMBEDDING")
+        return
+    if default.problem:
+        text = f"the default is {default.model}, but {default.problem}. Until it answers, search goes by words alone"
+        yield Finding("embedding", "problem", text, f"{default.fix}, or unset HOLDFAST_DEFAULT_EMBEDDING")
+    else:
+        figures = f"{default.dimension} dimensions, a sentence took {default.milliseconds} ms"
+        yield Finding("embedding", "ok", f"the default is {default.model}: {figures}")
 
 
 def _port(settings: Settings) -> Iterator[Finding]:
@@ -204,6 +217,7 @@ CHECKS: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
     _redis,
     _sandbox,
     _models,
+    _embedding,
     _port,
     _open_files,
 )

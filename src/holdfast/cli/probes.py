@@ -2,11 +2,14 @@
 
 import asyncio
 import subprocess
+import time
 from dataclasses import dataclass
 
 import httpx2
 
 from holdfast.config import Settings
+from holdfast.embed.embedders import Embedders
+from holdfast.embed.port import Embedder
 from holdfast.errors import AppError, ModelError
 from holdfast.feed.redis import Redis, RedisFeed
 from holdfast.llm import catalog
@@ -16,6 +19,8 @@ from holdfast.llm.models import Models
 
 PATIENCE = 10.0
 """Seconds that anything may take to answer."""
+
+STARTING = "see that it runs and that its address is right"
 
 ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- nothing is bound here
 """Where to knock when a server listens on every address."""
@@ -69,7 +74,7 @@ async def _ask(models: Models, place: Configured) -> Listing:
         async with asyncio.timeout(PATIENCE):
             found = await models.provider(models.card(f"{place.name}/any")).models()
     except TimeoutError:
-        return Listing(None, f"no answer within {PATIENCE:g} seconds", "see that it runs and that its address is right")
+        return Listing(None, f"no answer within {PATIENCE:g} seconds", STARTING)
     except ModelError as failed:
         return Listing(None, failed.detail, _fix(place, failed))
     except AppError as failed:
@@ -96,28 +101,62 @@ def _fix(place: Configured, failed: ModelError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The models that agents get which name none, and what is wrong with them."""
+    """The model that agents get which name none, and what is wrong with it."""
 
     model: str
-    embedding: str
     problem: str = ""
     fix: str = ""
     has_tools: bool = True
 
 
 async def defaults(settings: Settings) -> Defaults:
-    """The default models, after a look at what the programs on this machine have."""
+    """The default model, after a look at what the programs on this machine have."""
     models = _models(settings)
     try:
         await models.settle()
-        card, embedding = models.card(None), models.embedding_card(None).handle
+        card = models.card(None)
     finally:
         await models.close()
     row = catalog.row_of(card.provider_type)
     if models.lacks(card):
         fix = f"{row.fetch} {card.name}" if row and row.fetch else "load it there, or set HOLDFAST_DEFAULT_MODEL"
-        return Defaults(card.handle, embedding, f"{card.provider} does not have {card.name}", fix)
-    return Defaults(card.handle, embedding, has_tools=card.tools)
+        return Defaults(card.handle, f"{card.provider} does not have {card.name}", fix)
+    return Defaults(card.handle, has_tools=card.tools)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The embedding model of whatever names none: how long its vectors are and take, or what is wrong with it."""
+
+    model: str
+    dimension: int = 0
+    milliseconds: int = 0
+    problem: str = ""
+    fix: str = ""
+
+
+async def embedding(settings: Settings) -> Embedding:
+    """Have the default embedding model embed a few words."""
+    models, embedders = _models(settings), Embedders()
+    try:
+        await models.settle()
+        card = models.embedding_card(None)
+        try:
+            return await _embedded(card.handle, embedders.of(models))
+        except TimeoutError:
+            return Embedding(card.handle, problem=f"it does not answer within {PATIENCE:g} seconds", fix=STARTING)
+        except ModelError as failed:
+            return Embedding(card.handle, problem=failed.detail, fix=_fix(models.embedding_place(card)[0], failed))
+    finally:
+        embedders.close()
+        await models.close()
+
+
+async def _embedded(handle: str, embedder: Embedder) -> Embedding:
+    began = time.monotonic()
+    async with asyncio.timeout(PATIENCE):
+        [vector] = await embedder.embed(["The kettle is in the kitchen."])
+    return Embedding(handle, len(vector), round((time.monotonic() - began) * 1000))
 
 
 def _models(settings: Settings) -> Models:
