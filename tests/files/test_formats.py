@@ -112,5 +112,6 @@ def test_pieces_are_whole_lines_that_follow_each_other(org: Org) -> None:
     assert begins.count("Paragraph") >= 4
     lines = text.split("\n")
     for each in in_order[:4]:
-        assert lines[each["metadata"]["start_line"] - 1].startswith(each["text"].split("\n")[0])
+        first: str = each["text"].split("\n")[0]
+        assert lines[each["metadata"]["start_line"] - 1].startswith(first)
     assert json.dumps(in_order[0]["metadata"]) == '{"position": 0, "start_line": 1}'
