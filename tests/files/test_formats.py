@@ -113,5 +113,5 @@ def test_pieces_are_whole_lines_that_follow_each_other(org: Org) -> None:
     lines = text.split("\n")
     for each in in_order[:4]:
         first: str = each["text"].split("\n")[0]
-        assert lines[each["metadata"]["start_line"] - 1].startswith(first)
+        assert lines[int(each["metadata"]["start_line"]) - 1].startswith(first)
     assert json.dumps(in_order[0]["metadata"]) == '{"position": 0, "start_line": 1}'
