@@ -1,6 +1,7 @@
 """What search keeps of one item, and its form in a column of the database."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -80,8 +81,14 @@ def pack_terms(told: Told) -> bytes:
 
 
 def unpack_terms(packed: bytes) -> Told:
+    """Words are shared: each stands in many entries."""
     words, own, tail = packed.decode().split("\n")
-    return Told(own.split(" ") if own else [], tail.split(" ") if tail else [], int(words))
+    terms_of_all = _shared(own)
+    return Told(terms_of_all, terms_of_all if tail == own else _shared(tail), int(words))
+
+
+def _shared(text: str) -> list[str]:
+    return [sys.intern(term) for term in text.split(" ")] if text else []
 
 
 def pack_vectors(vectors: "NDArray[np.float32]") -> bytes:

@@ -33,7 +33,7 @@ class Postings:
 
     @property
     def bytes(self) -> int:
-        return 6 * self._size + 300 * len(self._rows)
+        return 6 * self._size + 400 * len(self._rows)
 
     def scores(
         self, terms: Sequence[str], lengths: "NDArray[np.float64]", alive: "NDArray[np.bool_]"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_DEAD = 0.25
 """A shelf with a larger share of dead rows is built anew."""
 FEW = 64
-ENTRY_BYTES = 1200
+ENTRY_BYTES = 1500
 """About what an entry takes besides its rows in the indexes."""
 
 
@@ -55,7 +55,6 @@ class Shelf:
             row = self._rows.get(entry.id)
             old = None if row is None or entry.id in self._fresh else self._entries[row]
             if row is not None and old is not None and _says_the_same(old, entry):
-                self._entries[row] = entry
                 self._put_vectors(row, entry)
             else:
                 self._fresh[entry.id] = entry
@@ -92,6 +91,11 @@ class Shelf:
             relevance = len(held.intersection(query.terms)) / max(len(query.terms), 1)
         return Hit(entry.id, round(sum(parts.values()), 6), parts, list(matched), round(relevance, 4))
 
+    def _whole(self, row: int) -> ShelfEntry:
+        """An entry with its vectors, which are in their spaces alone."""
+        held = {model: found for model, space in self._indexes.spaces.items() if (found := space.of(row)) is not None}
+        return replace(self._living(row), vectors=held)
+
     def _living(self, row: int) -> ShelfEntry:
         entry = self._entries[row]
         if entry is None:
@@ -122,7 +126,7 @@ class Shelf:
         self._is_settled = True
 
     def _start_anew(self) -> None:
-        fresh = {entry.id: entry for entry in self._entries if entry is not None} | self._fresh
+        fresh = {id: self._whole(row) for id, row in self._rows.items()} | self._fresh
         self.__init__()
         self._fresh = fresh
 
@@ -130,7 +134,7 @@ class Shelf:
         """A row for an entry; what depends on its neighbour comes with `_link`."""
         row = len(self._entries)
         self._rows[entry.id] = row
-        self._entries.append(entry)
+        self._entries.append(replace(entry, vectors={}))
         group = self._groups.setdefault(entry.group, len(self._groups))
         self._indexes.table.append(entry, group, serial)
         self._indexes.own.add(row, entry.terms)
@@ -162,9 +166,9 @@ class Shelf:
             if self._indexes.table.context_of.values[row] == UNKNOWN:
                 self._set_context(row, entry, neighbour)
             else:
-                serial = int(self._indexes.table.serial.values[row])
+                serial, whole = int(self._indexes.table.serial.values[row]), self._whole(row)
                 self._bury(row)
-                self._append(entry, serial)
+                self._append(whole, serial)
                 written_anew = True
         return written_anew
 

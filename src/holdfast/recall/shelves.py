@@ -12,13 +12,17 @@ from holdfast.store import search
 from holdfast.store.database import Database
 from holdfast.store.search import Corpus, EntryRow
 
+AT_ONCE = 2000
+"""Entries that are read in one go."""
+
 
 @dataclass(slots=True)
 class _Held:
-    """One corpus, as far as its stamp."""
+    """One corpus, as far as it has been read."""
 
     shelf: Shelf
-    stamp: int = 0
+    seen: tuple[int, str] = (0, "")
+    """The stamp and the id of the last entry that it knows."""
     parts: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     """The ids of each corpus in it."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -38,10 +42,11 @@ class Shelves:
         held = self._held.setdefault(corpus, _Held(Shelf()))
         self._held.move_to_end(corpus)
         async with held.lock:
-            rows = await self._db.read(search.since, corpus, held.stamp)
-            if rows:
+            while rows := await self._db.read(search.since, corpus, held.seen, AT_ONCE):
                 await asyncio.to_thread(_put, held, rows)
-                held.stamp = rows[-1].stamp
+                held.seen = rows[-1].stamp, rows[-1].item_id
+                if len(rows) < AT_ONCE:
+                    break
             yield held.shelf
         self._make_room(corpus)
 

@@ -38,6 +38,11 @@ class Space:
         self._owners.extend(np.full(len(vectors), row, np.int32))
         self._places[row] = (begin, begin + len(vectors))
 
+    def of(self, row: int) -> "NDArray[np.float32] | None":
+        """The vectors of a row; to put them back changes nothing."""
+        place = self._places.get(row)
+        return None if place is None else self._steps.values[slice(*place)] * self._sizes.values[slice(*place), None]
+
     def drop(self, row: int) -> None:
         place = self._places.pop(row, None)
         if place is not None:

@@ -113,7 +113,12 @@ class EntryRow:
 
 _NAMES = [each.name for each in fields(EntryRow)]
 _ROWS = sa.select(*(e[name] for name in _NAMES)).where(e.organization_id == sa.bindparam("org"))
-_SINCE = _ROWS.where(e.stamp > sa.bindparam("stamp")).order_by(e.stamp, e.item_id)
+_LATER = sa.or_(e.stamp > sa.bindparam("stamp"), e.item_id > sa.bindparam("item"))
+_SINCE = (
+    _ROWS.where(e.stamp >= sa.bindparam("stamp"), _LATER)
+    .order_by(e.stamp, e.item_id)
+    .limit(sa.bindparam("most", type_=sa.BigInteger))
+)
 _OF_CORPUS = Prepared(_SINCE.where(e.corpus == sa.bindparam("of")))
 _OF_KIND = Prepared(_SINCE.where(e.kind == sa.bindparam("of")))
 
@@ -150,13 +155,13 @@ def put(tx: Tx, rows: Sequence[EntryRow]) -> None:
     tx.execute(insert_or_replace(tx, entries), values)
 
 
-def since(tx: Tx, corpus: Corpus, stamp: int) -> list[EntryRow]:
-    """What has changed in a corpus after a stamp, in the order of stamps."""
+def since(tx: Tx, corpus: Corpus, seen: tuple[int, str], most: int) -> list[EntryRow]:
+    """What comes in a corpus after the entry that was seen last, in the order of stamps and ids."""
+    among = {"org": corpus.organization_id, "stamp": seen[0], "item": seen[1], "most": most}
     if corpus.further:
-        among = {"org": corpus.organization_id, "stamp": stamp}
         return [EntryRow(*row) for row in tx.execute(_SINCE.where(e.corpus.in_(corpus.ids)), among)]
     query = _OF_KIND if corpus.id is None else _OF_CORPUS
-    found = query.rows(tx, {"org": corpus.organization_id, "stamp": stamp, "of": corpus.id or corpus.kind})
+    found = query.rows(tx, {**among, "of": corpus.id or corpus.kind})
     return [EntryRow(*row) for row in found]
 
 
