@@ -65,7 +65,7 @@ class Scope(Shape):
     runs: list[str] = Field(default_factory=list[str])
     """Runs that stay, but whose events tell of something that goes."""
     touched: list[str] = Field(default_factory=list[str])
-    """Threads, agents and archives that live on; whatever is in memory of them is read again."""
+    """Threads, agents, archives and folders that live on; whatever is in memory of them is read again."""
 
     @property
     def things(self) -> dict[str, list[str]]:

@@ -148,6 +148,7 @@ def _folder(tx: Tx, who: Who, plan: Going) -> None:
 def _file(tx: Tx, who: Who, plan: Going) -> None:
     file = files.rows.get(tx, who, plan.target)
     plan.scope.files = [file.id]
+    plan.scope.touched = [file.folder_id]
     plan.survivors = attached.agents_of(tx, who, file.folder_id)
 
 

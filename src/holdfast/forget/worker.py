@@ -44,7 +44,7 @@ class InMemory:
 
     async def forget(self, job: Forgetting) -> None:
         scope = job.scope
-        ids = {*scope.agents, *scope.threads, *scope.archives, *scope.touched}
+        ids = {*scope.agents, *scope.threads, *scope.archives, *scope.folders, *scope.touched}
         self.threads(ids)
         await self.corpora(job.organization_id, ids)
 

@@ -53,7 +53,8 @@ class Shelves:
     async def catch_up(self, organization_id: str, corpus_ids: Collection[str]) -> None:
         """Let what is in memory of these corpora follow the database, whether or not anybody asks for them again."""
         for corpus in list(self._held):
-            if corpus.organization_id == organization_id and (corpus.id is None or corpus.id in corpus_ids):
+            concerned = corpus.id is None or not set(corpus.ids).isdisjoint(corpus_ids)
+            if corpus.organization_id == organization_id and concerned:
                 async with self.open(corpus):
                     pass
 
