@@ -60,10 +60,11 @@ def model_env(model_server: OpenAIServer) -> Mapping[str, str]:
 
 
 @pytest.fixture
-def models(model_server: OpenAIServer) -> OpenAIServer:
-    """The scripted models with nothing queued and nothing recorded yet."""
+def models(model_server: OpenAIServer) -> Iterator[OpenAIServer]:
+    """The scripted models with nothing queued and nothing recorded yet; what a test tells them ends with it."""
     model_server.reset()
-    return model_server
+    yield model_server
+    model_server.reset()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from tests.messages.talking import Json, agent, messages, missing, say
 FIELDS = {
     *("id", "agent_id", "conversation_id", "status", "created_at", "completed_at", "base_template_id", "background"),
     *("metadata", "request_config", "stop_reason", "callback_url", "callback_sent_at", "callback_status_code"),
-    *("callback_error", "ttft_ns", "total_duration_ns"),
+    *("callback_error", "ttft_ns", "total_duration_ns", "memory_used"),
 }
 INSERT = ("memory_insert", {"label": "notes", "new_string": "Likes tea."})
 PARTS = ("messages", "steps", "usage", "metrics", "trace")
