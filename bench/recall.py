@@ -8,11 +8,11 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
+from contextlib import closing
 from pathlib import Path
 
-from tests.harness.fleet import Engine, Fleet, engines
-from tests.harness.postgres import Postgres
+from bench.servers import each_engine
+from tests.harness.fleet import Engine, Fleet
 
 DATA = Path(os.environ.get("HOLDFAST_RECALL_DATA", Path(__file__).parents[2] / "shared" / "recall"))
 SETS = ("locomo", "beam100k")
@@ -28,26 +28,19 @@ def main() -> None:
     if not (DATA / "eval_recall.py").exists():
         print(f"nothing to measure: there is no eval_recall.py in {DATA} (HOLDFAST_RECALL_DATA)")
         return
-    postgres = Postgres()
-    try:
-        with tempfile.TemporaryDirectory() as home:
-            for engine in engines():
-                _measure(engine, Fleet(Path(home) / engine, postgres), options)
-    finally:
-        postgres.stop()
+    with closing(each_engine()) as all_engines:
+        for engine, _postgres, fleet in all_engines:
+            _measure(engine, fleet, options)
 
 
 def _measure(engine: Engine, fleet: Fleet, options: argparse.Namespace) -> None:
-    try:
-        server = fleet.make(engine, {}).start()
-        for name in options.data:
-            print(f"\n{engine}, {name}", flush=True)
-            how = ["--adapter", "http", "--url", server.url, "--http-mode", options.mode, "--limit", options.limit]
-            pooled = ["--pooled"] if options.pooled else []
-            data = ["--data", str(DATA / "public" / name)]
-            subprocess.run([sys.executable, str(DATA / "eval_recall.py"), *data, *how, *pooled], check=True)
-    finally:
-        fleet.stop()
+    server = fleet.make(engine, {}).start()
+    for name in options.data:
+        print(f"\n{engine}, {name}", flush=True)
+        how = ["--adapter", "http", "--url", server.url, "--http-mode", options.mode, "--limit", options.limit]
+        pooled = ["--pooled"] if options.pooled else []
+        data = ["--data", str(DATA / "public" / name)]
+        subprocess.run([sys.executable, str(DATA / "eval_recall.py"), *data, *how, *pooled], check=True)
 
 
 if __name__ == "__main__":

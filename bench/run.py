@@ -4,18 +4,17 @@ Compare with a run of the same machine only; CPU is the server's process tree an
 """
 
 import argparse
-import tempfile
 import time
-from pathlib import Path
+from contextlib import closing
 
 from bench import sizes
 from bench.measure import HEADER, Meter, measure
 from bench.operations import prepare
+from bench.servers import each_engine, meter_of
 from tests.fakes.openai_server import OpenAIServer
-from tests.harness.fleet import Engine, Fleet, engines
+from tests.harness.fleet import Engine, Fleet
 from tests.harness.models import MODEL, environment
 from tests.harness.postgres import Postgres
-from tests.harness.process import Process
 from tests.harness.server import Server
 
 
@@ -27,28 +26,21 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=100_000, help="with --sizes: of conversation, at most")
     parser.add_argument("--passages", type=int, default=100_000, help="with --sizes: in one archive, at most")
     options = parser.parse_args()
-    postgres = Postgres()
-    try:
-        with tempfile.TemporaryDirectory() as home, OpenAIServer() as models:
-            for engine in engines():
-                bench(engine, postgres, Fleet(Path(home) / engine, postgres, Process), models, options)
-    finally:
-        postgres.stop()
+    with OpenAIServer() as models, closing(each_engine()) as all_engines:
+        for engine, postgres, fleet in all_engines:
+            bench(engine, postgres, fleet, models, options)
 
 
 def bench(engine: Engine, postgres: Postgres, fleet: Fleet, models: OpenAIServer, options: argparse.Namespace) -> None:
-    try:
-        if options.sizes:
-            sizes.of_conversation(engine, fleet, models, options.tokens)
-            sizes.of_passages(engine, fleet, models, options.passages)
-            return
-        server = fleet.make(engine, environment(models))
-        begun = time.perf_counter()
-        server.start()
-        print(f"\n{engine}: healthy after {time.perf_counter() - begun:.2f} s")
-        _measure(server, _meter(engine, server, postgres), options)
-    finally:
-        fleet.stop()
+    if options.sizes:
+        sizes.of_conversation(engine, fleet, models, options.tokens)
+        sizes.of_passages(engine, fleet, models, options.passages)
+        return
+    server = fleet.make(engine, environment(models))
+    begun = time.perf_counter()
+    server.start()
+    print(f"\n{engine}: healthy after {time.perf_counter() - begun:.2f} s")
+    _measure(server, meter_of(engine, server, postgres), options)
 
 
 def _measure(server: Server, meter: Meter, options: argparse.Namespace) -> None:
@@ -56,10 +48,6 @@ def _measure(server: Server, meter: Meter, options: argparse.Namespace) -> None:
     for name, (operation, times) in prepare(server.http, MODEL).operations().items():
         if options.only in name:
             print(measure(name, operation, meter, rounds=options.rounds, times=times).row(), flush=True)
-
-
-def _meter(engine: Engine, server: Server, postgres: Postgres) -> Meter:
-    return Meter(server.pid, *([postgres.process.pid] if engine == "postgres" else []))
 
 
 if __name__ == "__main__":

@@ -5,23 +5,20 @@ The embedding model is scripted and answers at once, so that the figures are the
 
 import argparse
 import random
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import count, cycle
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from bench.measure import HEADER, Meter, measure
 from bench.operations import take_turn
+from bench.servers import each_engine, meter_of
 from tests.fakes.openai_server import OpenAIServer
-from tests.harness.fleet import Engine, Fleet, engines
 from tests.harness.models import EMBEDDING, MODEL, environment
-from tests.harness.postgres import Postgres
-from tests.harness.process import Process
 from tests.harness.server import Server
 
 BATCH = 500
@@ -44,27 +41,20 @@ def main() -> None:
         "--turns", type=int, default=100_000, help="messages and passages of the large agent; 0 for none"
     )
     options = parser.parse_args()
-    postgres = Postgres()
-    try:
-        with tempfile.TemporaryDirectory() as home, OpenAIServer() as models:
-            for engine in engines():
-                bench(engine, postgres, Fleet(Path(home) / engine, postgres, Process), models, options)
-    finally:
-        postgres.stop()
+    with OpenAIServer() as models, closing(each_engine()) as all_engines:
+        for engine, postgres, fleet in all_engines:
+            server = fleet.make(engine, {**environment(models), "HOLDFAST_DEFAULT_EMBEDDING": EMBEDDING}).start()
+            print(f"\n{engine}")
+            bench(server, meter_of(engine, server, postgres), options)
 
 
-def bench(engine: Engine, postgres: Postgres, fleet: Fleet, models: OpenAIServer, options: argparse.Namespace) -> None:
-    try:
-        server = fleet.make(engine, {**environment(models), "HOLDFAST_DEFAULT_EMBEDDING": EMBEDDING}).start()
-        meter = Meter(server.pid, *([postgres.process.pid] if engine == "postgres" else []))
-        print(f"\n{engine}: resident at rest {meter.resident_mb():.0f} MB")
-        _grow(server, meter, options.sizes)
-        if options.many:
-            _spread(server, meter, options.many)
-        if options.turns:
-            _turns(server, meter, options.turns)
-    finally:
-        fleet.stop()
+def bench(server: Server, meter: Meter, options: argparse.Namespace) -> None:
+    print(f"resident at rest: {meter.resident_mb():.0f} MB")
+    _grow(server, meter, options.sizes)
+    if options.many:
+        _spread(server, meter, options.many)
+    if options.turns:
+        _turns(server, meter, options.turns)
 
 
 def _grow(server: Server, meter: Meter, sizes: Sequence[int]) -> None:

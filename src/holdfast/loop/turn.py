@@ -43,10 +43,11 @@ async def play(db: Database, turn: Turn) -> AsyncGenerator[Event]:
 
 async def _steps(db: Database, turn: Turn) -> AsyncGenerator[Event]:
     ended = turn.concluded is not None
-    await recollect(turn)
     if turn.concluded is not None:
         await db.write(commit.finish, turn, turn.concluded)
         yield Ended(turn.concluded, turn.spent)
+    else:
+        await recollect(turn)
     while not ended:
         is_last = turn.steps_done + 1 >= turn.options.max_steps
         async with aclosing(_step(db, turn, is_last=is_last)) as events:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
 
 from holdfast.archives import passages
 from holdfast.archives import store as archives
@@ -15,11 +16,13 @@ from holdfast.kit.found import Found
 from holdfast.messages import store as messages
 from holdfast.messages.model import Message
 from holdfast.messages.store import Narrowed
-from holdfast.recall.query import Mode
+from holdfast.recall.query import Hit, Mode
 from holdfast.recall.same import NEAR, adds_nothing
 from holdfast.recall.search import Recall
 from holdfast.store.database import Database
 from holdfast.store.search import FILES, MESSAGES, PASSAGES, Corpus
+
+T = TypeVar("T")
 
 LOOKED_AT = 5
 """So many of the nearest passages are compared with a new one, word by word."""
@@ -49,9 +52,7 @@ class Find:
         corpus = Corpus(who.organization_id, MESSAGES, wanted.agent_id)
         hits = await self._recall.search(corpus, query, limit, allowed=allowed, without=wanted.without, mode=mode)
         stored = await self._db.read(messages.many, who, [hit.id for hit in hits])
-        return [
-            Found(stored[hit.id], hit.score, hit.parts, hit.terms, hit.relevance) for hit in hits if hit.id in stored
-        ]
+        return [_found(hit, stored[hit.id]) for hit in hits if hit.id in stored]
 
     async def passages(
         self, who: Who, archive_id: str | None, wanted: Narrowing, query: str, limit: int
@@ -64,9 +65,7 @@ class Find:
         corpus = Corpus(who.organization_id, PASSAGES, archive_id)
         hits = await self._recall.search(corpus, query, limit, allowed=allowed)
         stored = await self._db.read(passages.by_ids, who, [hit.id for hit in hits])
-        return [
-            Found(stored[hit.id], hit.score, hit.parts, hit.terms, hit.relevance) for hit in hits if hit.id in stored
-        ]
+        return [_found(hit, stored[hit.id]) for hit in hits if hit.id in stored]
 
     async def settle(self, who: Who, archive_id: str) -> None:
         """Passages were stored: make them known."""
@@ -105,13 +104,13 @@ class Find:
         first, *further = sorted(ids)
         hits = await self._recall.search(Corpus(who.organization_id, FILES, first, tuple(further)), query, limit)
         stored = await self._db.read(opened.pieces, who, agent_id, [hit.id for hit in hits])
-        return [
-            (stored[hit.id][0], Found(stored[hit.id][1], hit.score, hit.parts, hit.terms, hit.relevance))
-            for hit in hits
-            if hit.id in stored
-        ]
+        return [(stored[hit.id][0], _found(hit, stored[hit.id][1])) for hit in hits if hit.id in stored]
 
     async def lines(self, who: Who, agent_id: str, wanted: Pattern) -> MatchedLines:
         """The lines of an agent's files that match; few at a time, because each look takes a process."""
         async with self._looking:
             return await grep.lines(self._db, who, agent_id, wanted)
+
+
+def _found(hit: Hit, item: T) -> Found[T]:
+    return Found(item, hit.score, hit.parts, hit.terms, hit.relevance)
