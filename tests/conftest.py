@@ -112,12 +112,14 @@ def fresh_server(engine: Engine, fleet: Fleet, model_env: Mapping[str, str]) -> 
 def pytest_runtest_makereport(
     item: pytest.Item, call: "pytest.CallInfo[None]"
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows what its servers logged."""
+    """A failure shows what its servers logged, and what the scripted models were asked."""
     report = yield
     if report.failed:
         used: dict[str, Any] = getattr(item, "funcargs", {})
         for server in _servers(used):
             report.sections.append((f"log of {server.url}", server.process.tail()))
+        if isinstance(models := used.get("models"), OpenAIServer):
+            report.sections.append(("asked of the scripted models", "\n".join(models.history)))
     return report
 
 

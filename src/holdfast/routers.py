@@ -19,6 +19,7 @@ from holdfast.auth import routes as keys
 from holdfast.blocks import history_routes
 from holdfast.blocks import routes as blocks
 from holdfast.conversations import routes as conversations
+from holdfast.facades.mcp import routes as mcp_server
 from holdfast.files import routes as folders
 from holdfast.files import source_routes
 from holdfast.forget import routes as forget
@@ -60,6 +61,7 @@ ROUTERS: tuple[Router, ...] = (
     identities.router,
     identity_routes.router,
     keys.router,
+    mcp_server.router,
     memory_routes.router,
     messages.router,
     messages_routes.router,

@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -55,6 +56,8 @@ class OpenAIServer:
         """What a chat request gets when nothing is queued."""
         self.embed: Callable[[Json], Json] = _embeddings
         """What a request for vectors gets."""
+        self.history: deque[str] = deque(maxlen=40)
+        """The last chat requests and what each got, for whoever has to find out why a test failed."""
         self.asked = threading.Event()
         """Set when a request has arrived."""
         self.dropped = threading.Event()
@@ -151,9 +154,11 @@ class OpenAIServer:
         return await _send(writer, 404, _error(f"no such path {path}"))
 
     def _next(self, request: Recorded) -> Reply:
-        if self.always is not None:
-            return self.always
-        return self._replies.popleft() if self._replies else self.script(request.body)
+        left = len(self._replies)
+        reply = self.always or (self._replies.popleft() if self._replies else self.script(request.body))
+        asked = str((request.body.get("messages") or [{}])[-1].get("content"))[:80]
+        self.history.append(f"{datetime.now():%H:%M:%S.%f} {left} queued, {asked!r} gets {str(reply)[:80]}")
+        return reply
 
     async def _chat(
         self, reply: Reply, request: Recorded, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -99,12 +99,12 @@ def test_other_conversations_are_looked_through_only_when_that_was_chosen(org: O
     first, second = (
         org.http.post("/v1/conversations/", params={"agent_id": owner}, json={}).json()["id"] for _ in range(2)
     )
-    say(org, f"conversations/{first}", "My locker code is 4711, at the swimming pool. REPLY Fine.")
+    say(org, f"conversations/{first}", "My locker code is zebra-7, at the swimming pool. REPLY Fine.")
     say(org, f"conversations/{second}", "What is my locker code at the swimming pool?")
-    assert "4711" not in str(sent(models))
+    assert "zebra-7" not in str(sent(models))
     org.http.patch(f"/v1/agents/{owner}", json={"auto_recall": {"sources": ["all_messages"]}}).raise_for_status()
     say(org, f"conversations/{second}", "Tell me my locker code at the swimming pool.")
-    assert "4711" in sent(models)[-1]["content"]
+    assert "zebra-7" in sent(models)[-1]["content"]
 
 
 def test_the_preview_shows_it(org: Org) -> None:

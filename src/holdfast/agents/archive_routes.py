@@ -1,6 +1,5 @@
 """HTTP of an agent's archival memory: its passages, the archive that it holds, and the agents that hold one."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Path, Query, Response
@@ -8,13 +7,13 @@ from fastapi import Path, Query, Response
 from holdfast.agents import load, store, wire
 from holdfast.agents.asked import Relations
 from holdfast.agents.load import Loaded
+from holdfast.agents.remembering import remember
 from holdfast.agents.state import AgentState
 from holdfast.archives import passages
 from holdfast.archives import store as archives
 from holdfast.archives import wire as shown
 from holdfast.archives.asked import Searchable
-from holdfast.archives.keep import keep
-from holdfast.archives.model import Archive, EditPassage, NewPassage, Passage, StorePassage
+from holdfast.archives.model import Archive, EditPassage, Passage, StorePassage
 from holdfast.archives.wire import PassageJson
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
@@ -31,7 +30,6 @@ router = Router("passages")
 
 MemoryId = Annotated[str, Path(description="The id of a passage in the archive that the agent holds.")]
 LIMIT = 100
-NONE_SAID: Mapping[str, str] = {}
 
 
 @router.get("/agents/{agent_id}/archival-memory", list[PassageJson])
@@ -58,10 +56,7 @@ async def insert_archival_memory(
     agent_id: AgentId, new: StorePassage, who: Caller, db: Db, models: Llms, search: Searchable
 ) -> Response:
     """Store a passage in the archive that an agent holds; its first one makes an archive of its own."""
-    held = await db.read(_held, who, agent_id) if new.link_duplicates else None
-    same = await search.same(who, held.id, [new.text]) if held is not None else NONE_SAID
-    archive, made = await db.write(_insert, who, agent_id, new, same)
-    await search.settle(who, archive.id)
+    archive, made = await remember(db, search, who, agent_id, new, link_duplicates=new.link_duplicates)
     return reply(shown.passages(made, archive, models))
 
 
@@ -120,13 +115,6 @@ def _page(tx: Tx, who: Who, agent_id: str, page: Page, search: str | None) -> tu
 def _held(tx: Tx, who: Who, agent_id: str) -> Archive | None:
     store.get(tx, who, agent_id)
     return archives.of_agent(tx, who, agent_id)
-
-
-def _insert(tx: Tx, who: Who, agent_id: str, new: NewPassage, same: Mapping[str, str]) -> tuple[Archive, list[Passage]]:
-    agent = store.get(tx, who, agent_id)
-    chosen = {"embedding": agent.embedding, "embedding_config": agent.embedding_config}
-    archive = archives.of_agent_or_new(tx, who, agent_id, archives.default_of(who, agent.name, chosen))
-    return archive, keep(tx, who, archive.id, [new], same)
 
 
 def _change(tx: Tx, who: Who, agent_id: str, memory_id: str, changes: Patch[EditPassage]) -> tuple[Archive, Passage]:

@@ -19,6 +19,8 @@ from holdfast.kit.reply import reply
 OPEN_PATHS = frozenset(("/", "/docs", "/redoc", "/health", "/v1/health", "/v1/ready", "/favicon.ico"))
 OPEN_FOLDERS = ("/assets/", "/ui/")
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
+DECIDES_ITSELF = "/mcp"
+"""Where reading is a POST too: what is asked for there checks whether it may write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Gate:
         if _is_open(scope["path"]):
             return EVERYONE
         who = await self._who(headers)
-        if "write" not in who.scopes and scope["method"] not in READING:
+        reads = scope["method"] in READING or scope["path"].rstrip("/") == DECIDES_ITSELF
+        if "write" not in who.scopes and not reads:
             raise Forbidden("This API key may only read; use one with the scope `write`.")
         return await self._as_user(who, headers.get("user_id"))
 

@@ -75,6 +75,18 @@ class Client:
             raise self._refused(answer)
         return answer.json() if answer.content else None
 
+    def exchange(self, path: str, message: object) -> Any:
+        """The answer to a JSON-RPC message, which may be an error of that protocol; None when there is none."""
+        try:
+            answer = self._http.post(path, json=message)
+        except httpx2.HTTPError as failed:
+            raise self._unreachable(failed) from failed
+        if not answer.content:
+            return None
+        if answer.is_error and b'"jsonrpc"' not in answer.content:
+            raise self._refused(answer)
+        return answer.json()
+
     def stream(self, path: str, body: object, *, is_repeated: bool = False) -> Iterator[Event]:
         """The events that answer one request, to the end of the stream; `Away` when it breaks off before."""
         headers = {"Accept": "text/event-stream", "X-Stainless-Retry-Count": str(int(is_repeated))}
