@@ -27,7 +27,8 @@ class Answer:
             return f"{self.status} {self._start}"
         if not self.type.startswith("application/json"):
             return f"{self.status} as {self.type or 'nothing'}: {self._start}"
-        detail = json.loads(self.body).get("detail")
+        said = json.loads(self.body)
+        detail = said["error"]["message"] if "jsonrpc" in said else said.get("detail")
         return (
             None if isinstance(detail, str) and len(detail) > 8 else f"{self.status} without a sentence: {self._start}"
         )

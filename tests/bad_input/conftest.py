@@ -1,12 +1,31 @@
 """A server of its own per engine for bad input: some of it deletes organizations."""
 
+import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.harness.fleet import Engine, Fleet
+from tests.harness.fleet import Engine, Fleet, engines
 from tests.harness.server import Server
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which of thousands of requests one engine gets: together the engines get each of them once."""
+
+    number: int
+    of: int
+
+    def has(self, what: str) -> bool:
+        return zlib.crc32(what.encode(errors="replace")) % self.of == self.number
+
+
+@pytest.fixture
+def share(engine: Engine) -> Share:
+    return Share(engines().index(engine), len(engines()))
+
 
 _servers: dict[tuple[int, Engine], Server] = {}
 

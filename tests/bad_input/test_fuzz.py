@@ -18,6 +18,7 @@ from schemathesis.config import SchemathesisConfig
 
 from tests.bad_input import world
 from tests.bad_input.caller import PATIENCE_SECONDS, Answer
+from tests.bad_input.conftest import Share
 from tests.harness.server import Server
 
 EXAMPLES = int(os.environ.get("HOLDFAST_FUZZ_EXAMPLES", "3"))
@@ -34,7 +35,7 @@ calmly = settings(
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["as-described", "otherwise"])
-def test_drawn_from_the_document(target: Server, document: dict[str, Any], mode: GenerationMode) -> None:
+def test_drawn_from_the_document(target: Server, document: dict[str, Any], share: Share, mode: GenerationMode) -> None:
     ids = world.build(target)
     faults: list[str] = []
     numbers = itertools.count()
@@ -46,7 +47,7 @@ def test_drawn_from_the_document(target: Server, document: dict[str, Any], mode:
             faults.append(f"{case.method} {case.formatted_path}: {fault}\n  {case.as_curl_command()[:600]}")
 
     schema = schemathesis.openapi.from_dict(document, config=SchemathesisConfig.discover())
-    for operation in _operations(schema):
+    for operation in filter(lambda each: share.has(f"{mode} {each.label}"), _operations(schema)):
         with suppress(Unsatisfiable):  # nothing about this operation can be wrong
             calmly(given(case=operation.as_strategy(generation_mode=mode))(send))()
     assert next(numbers) > 2 * EXAMPLES

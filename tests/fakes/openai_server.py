@@ -156,8 +156,10 @@ class OpenAIServer:
     def _next(self, request: Recorded) -> Reply:
         left = len(self._replies)
         reply = self.always or (self._replies.popleft() if self._replies else self.script(request.body))
-        asked = str((request.body.get("messages") or [{}])[-1].get("content"))[:80]
-        self.history.append(f"{datetime.now():%H:%M:%S.%f} {left} queued, {asked!r} gets {str(reply)[:80]}")
+        said: list[Json] = request.body.get("messages") or [{}]
+        self.history.append(
+            f"{datetime.now():%H:%M:%S.%f} {left} queued, {str(said[-1].get('content'))[:80]!r} gets {str(reply)[:80]}"
+        )
         return reply
 
     async def _chat(
