@@ -56,5 +56,10 @@ def run_of(org: Org, run_id: str) -> Json:
 
 def over(org: Org, run_id: str, seconds: float = 30) -> Json:
     """The run, once it is over."""
-    until(lambda: run_of(org, run_id)["status"] not in ("created", "running"), f"the end of {run_id}", seconds)
+    try:
+        until(lambda: run_of(org, run_id)["status"] not in ("created", "running"), f"the end of {run_id}", seconds)
+    except TimeoutError as late:
+        late.add_note(f"The run: {run_of(org, run_id)}")
+        late.add_note(f"Its steps: {org.http.get(f'/v1/runs/{run_id}/steps').text}")
+        raise
     return run_of(org, run_id)
