@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import platform
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,9 @@
 """Is the server alive, is it taking work, which version is it: open to everyone."""
 
+from typing import NotRequired
+
 from fastapi import Request, Response
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from holdfast import __version__
 from holdfast.kit.reply import encode, reply

@@ -13,7 +13,7 @@ from typing import Any, cast
 from holdfast.errors import AppError
 from holdfast.kit.text import clean, clean_tree
 from holdfast.sandbox.model import SOCKET, Calls, Limits, Program
-from holdfast.sandbox.walls import Shape, Started, Walls
+from holdfast.sandbox.walls import Needs, Started, Walls
 
 STARTING_S = 30
 ENDING_S = 10
@@ -21,7 +21,7 @@ LOOK_EVERY_S = 0.25
 SIGNALS = {4: "an illegal instruction", 6: "an abort", 7: "a bad memory access", 11: "a bad memory access"}
 
 
-class Ended(Exception):
+class Stopped(Exception):
     """The program cannot go on; the sentence says why."""
 
 
@@ -59,16 +59,16 @@ class Box:
         self._flooded = asyncio.Event()
 
     @classmethod
-    async def start(cls, walls: Walls, shape: Shape, limits: Limits, threads: Executor) -> "Box":
-        """A sandbox that is ready; `Ended` when there is none to be had."""
-        making = threads.submit(walls.start, shape)
+    async def start(cls, walls: Walls, needs: Needs, limits: Limits, threads: Executor) -> "Box":
+        """A sandbox that is ready; `Stopped` when there is none to be had."""
+        making = threads.submit(walls.start, needs)
         try:
             started = await asyncio.wrap_future(making)
         except asyncio.CancelledError:
             making.add_done_callback(_discard)
             raise
         except OSError as failed:
-            raise Ended(str(failed)) from failed
+            raise Stopped(str(failed)) from failed
         box = cls(started, limits)
         try:
             await box._greet()
@@ -97,7 +97,7 @@ class Box:
             if not limit.expired():
                 raise
             return None, f"It did not end within {program.time_limit_s:g} seconds and was stopped."
-        except Ended as ended:
+        except Stopped as ended:
             return None, self._flood() or str(ended)
         finally:
             watching.cancel()
@@ -127,10 +127,10 @@ class Box:
                 await self._receive()
         except TimeoutError:
             await self.end()
-            raise Ended(f"it was not ready within {STARTING_S} seconds") from None
-        except Ended:
+            raise Stopped(f"it was not ready within {STARTING_S} seconds") from None
+        except Stopped:
             await self.end()
-            raise Ended(self.stderr.text.strip()[-500:] or "it ended before it was ready") from None
+            raise Stopped(self.stderr.text.strip()[-500:] or "it ended before it was ready") from None
 
     async def _converse(self, program: Program, calls: Calls | None) -> tuple[Any, str]:
         await self._send(_told(program))
@@ -143,7 +143,7 @@ class Box:
                 case {"call": str(name), "arguments": arguments} if calls and name in program.functions:
                     await self._send(await _answer(calls, name, arguments))
                 case _:
-                    raise Ended("It wrote to the server's own connection.")
+                    raise Stopped("It wrote to the server's own connection.")
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         text = json.dumps(message).encode()
@@ -151,18 +151,18 @@ class Box:
             self._writer.write(struct.pack(">I", len(text)) + text)
             await self._writer.drain()
         except OSError:
-            raise Ended(await self._last_words()) from None
+            raise Stopped(await self._last_words()) from None
 
     async def _receive(self) -> Any:
         try:
             (length,) = struct.unpack(">I", await self._reader.readexactly(4))
             if length > self._most:
-                raise Ended("It wrote to the server's own connection.")
+                raise Stopped("It wrote to the server's own connection.")
             return clean_tree(json.loads(await self._reader.readexactly(length)))
         except (asyncio.IncompleteReadError, OSError):
-            raise Ended(await self._last_words()) from None
+            raise Stopped(await self._last_words()) from None
         except (ValueError, RecursionError):
-            raise Ended("It wrote to the server's own connection.") from None
+            raise Stopped("It wrote to the server's own connection.") from None
 
     async def _watch(self) -> None:
         """Stop it when it prints without end, or keeps more than it may where nothing else holds it back."""

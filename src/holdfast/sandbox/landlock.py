@@ -9,7 +9,7 @@ from pathlib import Path
 
 from holdfast.sandbox import seccomp, walls
 from holdfast.sandbox.model import Level, Limits
-from holdfast.sandbox.walls import Shape, Started
+from holdfast.sandbox.walls import Needs, Started
 
 RANDOM = ("/dev/urandom", "/dev/random")
 NOTHING = ("/dev/null", "/dev/zero")
@@ -26,27 +26,27 @@ class Landlock:
     def level(self) -> Level:
         return "landlock"
 
-    def start(self, shape: Shape) -> Started:
+    def start(self, needs: Needs) -> Started:
         if sys.platform != "linux" or not seccomp.is_known_machine():
             raise OSError("system calls can be filtered on Linux, on x86-64 and 64-bit ARM")
         scratch = Path(tempfile.mkdtemp(prefix="holdfast-"))
-        packages = str(shape.packages) if shape.packages else None
+        packages = str(needs.packages) if needs.packages else None
         setup = walls.setup(self.limits, str(walls.CODE), str(scratch), self.interpreters.node, packages)
         with walls.channel() as (ours, theirs):
             command = walls.python(self.interpreters.python, str(walls.CODE), theirs.fileno())
             process = walls.spawn(command, (theirs.fileno(),))
-            rules = seccomp.in_sight(process.pid, network=shape.network)
+            rules = seccomp.in_sight(process.pid, network=needs.network)
             setup["lock"] = {
                 "parent": os.getpid(),
-                "network": shape.network,
+                "network": needs.network,
                 "filter": base64.b64encode(rules).decode(),
-                "readable": self._readable(shape),
+                "readable": self._readable(needs),
                 "writable": [str(scratch), *NOTHING],
             }
             return Started(process, ours, setup, scratch)
 
-    def _readable(self, shape: Shape) -> list[str]:
+    def _readable(self, needs: Needs) -> list[str]:
         own = [str(walls.CODE / "inside"), *map(str, self.interpreters.outside_system)]
-        given = [str(shape.packages)] if shape.packages else []
-        further = walls.FOR_NETWORK if shape.network else ()
+        given = [str(needs.packages)] if needs.packages else []
+        further = walls.FOR_NETWORK if needs.network else ()
         return [*walls.SYSTEM, *walls.ALWAYS, *further, *RANDOM, *own, *given]

@@ -6,12 +6,13 @@ import json
 import platform
 import sys
 from dataclasses import asdict
-from holdfast.sandbox.box import Box, Ended
+
+from holdfast.sandbox.box import Box, Stopped
 from holdfast.sandbox.bubblewrap import Bubblewrap
 from holdfast.sandbox.landlock import Landlock
 from holdfast.sandbox.model import Calls, Level, Limits, Outcome, Program
 from holdfast.sandbox.pool import Pool
-from holdfast.sandbox.walls import Shape, Walls
+from holdfast.sandbox.walls import Needs, Walls
 
 AT_ONCE = 32
 TRIAL = Program("def trial():\n    return 1", function="trial", time_limit_s=20)
@@ -60,8 +61,8 @@ class Programs:
 
     async def _run(self, pool: Pool, program: Program, calls: Calls | None) -> Outcome:
         try:
-            box = await pool.take(Shape(program.packages, program.network, program.socket))
-        except Ended as failed:
+            box = await pool.take(Needs(program.packages, program.network, program.socket))
+        except Stopped as failed:
             return Outcome("error", error=f"The sandbox did not start: {failed}.")
         value, error = await box.run(program, calls)
         return Outcome(
@@ -97,7 +98,7 @@ class Programs:
     async def _try(self, pool: Pool) -> str:
         """Why no program runs there; empty when one does."""
         try:
-            box: Box = await pool.start(Shape())
-        except Ended as failed:
+            box: Box = await pool.start(Needs())
+        except Stopped as failed:
             return str(failed)
         return (await box.run(TRIAL, None))[1]

@@ -25,7 +25,7 @@ Line = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Refusal:
     """Calls that fail: always, or depending on one argument."""
 
     calls: Sequence[str]
@@ -43,7 +43,7 @@ def is_known_machine() -> bool:
 def isolated(*, network: bool, socket: bool) -> bytes:
     """For code in namespaces of its own."""
     families = [*([UNIX] if socket or not network else []), INET, INET6, NETLINK]
-    return assemble((*_always(), Rule(("socket",), errno.EACCES, 0, "is not", families)))
+    return assemble((*_always(), Refusal(("socket",), errno.EACCES, 0, "is not", families)))
 
 
 def in_sight(pid: int, *, network: bool) -> bytes:
@@ -52,27 +52,27 @@ def in_sight(pid: int, *, network: bool) -> bytes:
     return assemble(
         (
             *_always(),
-            Rule((*OTHERS, *OWNERSHIP)),
-            Rule(("clone",), errno.EPERM, 0, "has not", (THREAD,)),
-            Rule(("kill", "tgkill"), errno.EPERM, 0, "is not", (pid,)),
-            Rule(("prlimit64",), errno.EPERM, 0, "is not", (0, pid)),
-            Rule(("fcntl",), errno.EPERM, 1, "is", FCNTL_OWNERS),
-            Rule(("ioctl",), errno.EPERM, 1, "is", IOCTL_OWNERS),
-            Rule(("socket",), errno.EACCES, 0, "is not", families),
+            Refusal((*OTHERS, *OWNERSHIP)),
+            Refusal(("clone",), errno.EPERM, 0, "has not", (THREAD,)),
+            Refusal(("kill", "tgkill"), errno.EPERM, 0, "is not", (pid,)),
+            Refusal(("prlimit64",), errno.EPERM, 0, "is not", (0, pid)),
+            Refusal(("fcntl",), errno.EPERM, 1, "is", FCNTL_OWNERS),
+            Refusal(("ioctl",), errno.EPERM, 1, "is", IOCTL_OWNERS),
+            Refusal(("socket",), errno.EACCES, 0, "is not", families),
         )
     )
 
 
-def _always() -> tuple[Rule, ...]:
+def _always() -> tuple[Refusal, ...]:
     return (
-        Rule(KERNEL),
-        Rule(ABSENT, errno.ENOSYS),
-        Rule(("clone",), errno.EPERM, 0, "has", (NEW_NAMESPACES,)),
-        Rule(("ioctl",), errno.EPERM, 1, "is", TYPE_INTO_TERMINAL),
+        Refusal(KERNEL),
+        Refusal(ABSENT, errno.ENOSYS),
+        Refusal(("clone",), errno.EPERM, 0, "has", (NEW_NAMESPACES,)),
+        Refusal(("ioctl",), errno.EPERM, 1, "is", TYPE_INTO_TERMINAL),
     )
 
 
-def assemble(rules: Iterable[Rule]) -> bytes:
+def assemble(rules: Iterable[Refusal]) -> bytes:
     """The filter of some rules; whatever none of them names is allowed."""
     machine, column = MACHINES[platform.machine()]
     lines: list[Line] = [(LOAD, 0, 0, MACHINE), (EQUAL, 1, 0, machine), (RETURN, 0, 0, KILL)]
@@ -87,13 +87,13 @@ def assemble(rules: Iterable[Rule]) -> bytes:
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
 
-def _block(number: int, rule: Rule) -> list[Line]:
+def _block(number: int, rule: Refusal) -> list[Line]:
     """The lines for one call; whoever is not meant goes on after them."""
     body = [*_test(rule), (RETURN, 0, 0, FAIL | rule.fails)]
     return [(LOAD, 0, 0, NUMBER), (EQUAL, 0, len(body), number), *body]
 
 
-def _test(rule: Rule) -> Iterator[Line]:
+def _test(rule: Refusal) -> Iterator[Line]:
     if rule.argument is None:
         return
     yield LOAD, 0, 0, ARGUMENTS + 8 * rule.argument

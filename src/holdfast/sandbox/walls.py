@@ -23,7 +23,7 @@ FOR_NETWORK = (
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Needs:
     """What must be known of a program when its sandbox is started."""
 
     packages: Path | None = None
@@ -55,7 +55,7 @@ class Walls(Protocol):
     @property
     def level(self) -> Level: ...
 
-    def start(self, shape: Shape) -> Started:
+    def start(self, needs: Needs) -> Started:
         """Start a sandbox; `OSError` where that cannot work."""
         ...
 

@@ -28,7 +28,7 @@ class Beneath(ctypes.Structure):
     _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
 
 
-class Filter(ctypes.Structure):
+class PacketFilter(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("lines", ctypes.c_char_p))
 
 
@@ -74,7 +74,7 @@ def enclose(lock: dict[str, Any]) -> None:
     _done(libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     _landlock(libc, lock)
     lines = base64.b64decode(lock["filter"])
-    made = Filter(len(lines) // 8, lines)
+    made = PacketFilter(len(lines) // 8, lines)
     _done(libc.prctl(SECCOMP, SECCOMP_FILTER, ctypes.byref(made), 0, 0))
 
 
