@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.errors import BadRequest
-from holdfast.tools.annotations import Classes, Schema, is_optional, schema_of, without_null
+from holdfast.tools.annotations import Names, Schema, is_optional, schema_of, without_null
 from holdfast.tools.docstring import Docstring, parsed
 
 RESERVED = frozenset(("self", "agent_state"))
 """Parameters that the server fills in; the model never hears of them."""
+
+ANYTHING = ast.Name("Any")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -20,7 +22,7 @@ class PythonSource:
     """What can be said of a source without running it."""
 
     function: Function
-    classes: Classes
+    names: Names
 
     @property
     def name(self) -> str:
@@ -36,7 +38,8 @@ def read(text: str) -> PythonSource:
     functions = [line for line in module.body if isinstance(line, Function)]
     if not functions:
         raise BadRequest("The tool's source code defines no function; the last function at its top level is the tool.")
-    return PythonSource(functions[-1], {line.name: line for line in module.body if isinstance(line, ast.ClassDef)})
+    classes = {line.name: line for line in module.body if isinstance(line, ast.ClassDef)}
+    return PythonSource(functions[-1], Names(classes, dict(_aliases(module, functions[-1]))))
 
 
 def parsed_module(text: str) -> ast.Module:
@@ -58,7 +61,7 @@ def parameters(source: PythonSource) -> Schema:
         schema = _parameter(source, parameter)
         text = docs.get(parameter.arg)
         properties[parameter.arg] = {**schema, "description": text} if text else schema
-        if not has_default and not (parameter.annotation and is_optional(parameter.annotation)):
+        if not has_default and not (parameter.annotation and is_optional(parameter.annotation, source.names)):
             required.append(parameter.arg)
     return {"type": "object", "properties": properties, "required": required}
 
@@ -82,11 +85,16 @@ def _parameter(source: PythonSource, parameter: ast.arg) -> Schema:
             "or send `args_json_schema`."
         )
     try:
-        return without_null(schema_of(parameter.annotation, source.classes))
+        return without_null(schema_of(parameter.annotation, source.names))
     except (SyntaxError, ValueError, RecursionError) as wrong:
         raise BadRequest(
-            f"The type of the argument {parameter.arg!r} of {source.name} cannot be read: {wrong}."
+            f"The type of the argument {parameter.arg!r} of {source.name} cannot be read: {_reason(wrong)}. "
+            "Or send `args_json_schema`."
         ) from wrong
+
+
+def _reason(wrong: Exception) -> str:
+    return "it goes too deep" if isinstance(wrong, RecursionError) else str(wrong)
 
 
 def _parameters(function: Function) -> Iterator[tuple[ast.arg, bool]]:
@@ -101,3 +109,47 @@ def _parameters(function: Function) -> Iterator[tuple[ast.arg, bool]]:
     every = [(arg, at >= first_default) for at, arg in enumerate(plain)]
     every += [(arg, default is not None) for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)]
     return ((arg, has_default) for arg, has_default in every if arg.arg not in RESERVED)
+
+
+def _aliases(module: ast.Module, function: Function) -> Iterator[tuple[str, ast.expr]]:
+    """The other names that types have in a source, and what its type variables stand for."""
+    for line in module.body:
+        match line:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                yield name, _behind(value)
+            case ast.AnnAssign(
+                target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias"), value=ast.expr() as value
+            ):
+                yield name, value
+            case _ if type(line).__name__ == "TypeAlias":
+                yield from _declared(line)
+            case _:
+                pass
+    for variable in getattr(function, "type_params", ()):
+        yield variable.name, variable.bound or ANYTHING
+
+
+def _declared(line: Any) -> Iterator[tuple[str, ast.expr]]:
+    """`type Size = …`, which only newer Pythons can read."""
+    yield line.name.id, line.value
+
+
+def _behind(value: ast.expr) -> ast.expr:
+    """What a value means as a type: `NewType("Id", str)` is str, `TypeVar("T", bound=int)` is int."""
+    match value:
+        case ast.Call(func=ast.Name(id="NewType") | ast.Attribute(attr="NewType"), args=[_, kind]):
+            return kind
+        case ast.Call(func=ast.Name(id="TypeVar") | ast.Attribute(attr="TypeVar"), args=[_, *kinds], keywords=said):
+            bounds = [keyword.value for keyword in said if keyword.arg == "bound"]
+            return _either(bounds or kinds)
+        case _:
+            return value
+
+
+def _either(kinds: list[ast.expr]) -> ast.expr:
+    if not kinds:
+        return ANYTHING
+    union, *others = kinds
+    for other in others:
+        union = ast.BinOp(union, ast.BitOr(), other)
+    return union
