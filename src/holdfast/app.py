@@ -37,6 +37,7 @@ from holdfast.recall.find import Find
 from holdfast.recall.indexer import Indexer
 from holdfast.recall.search import Recall
 from holdfast.recall.shelves import Shelves
+from holdfast.recall.toolbox import Toolbox
 from holdfast.rehearsal import rehearse
 from holdfast.repeats.middleware import Repeats
 from holdfast.routers import ROUTERS
@@ -99,6 +100,7 @@ def _recall(app: Starlette) -> Recall:
     async def choose(organization_id: str, handle: str) -> Embedder:
         return embedders.of(await organizations.of(Who(organization_id, None)), handle)
 
+    app.state.toolbox = Toolbox(app.state.db, choose)
     indexer = Indexer(
         app.state.db,
         choose,

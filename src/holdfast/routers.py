@@ -29,7 +29,7 @@ from holdfast.messages import routes as messages
 from holdfast.providers import model_routes
 from holdfast.providers import routes as providers
 from holdfast.recall import passage_routes as passage_search
-from holdfast.recall import progress_routes
+from holdfast.recall import progress_routes, tool_routes
 from holdfast.recall import routes as message_search
 from holdfast.runs import routes as runs
 from holdfast.steps import routes as steps
@@ -73,6 +73,7 @@ ROUTERS: tuple[Router, ...] = (
     runs.router,
     source_routes.router,
     steps.router,
+    tool_routes.router,
     tools.router,
     tools_routes.router,
     turns.router,

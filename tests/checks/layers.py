@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     "feed": {"errors", "kit"},
     **NOUNS,
     "prompt": {"errors", "kit", "tools.rules", *MODELS},
-    "recall": {*NOUN, "llm", "messages", "archives", "files", "embed", "agents", "conversations"},
+    "recall": {*NOUN, "llm", "messages", "archives", "files", "tools", "embed", "agents", "conversations"},
     "forget": {*BELOW_LOOP, "prompt", "recall"},
     "loop": {*BELOW_LOOP, "prompt", "recall"},
     "turns": {*BELOW_LOOP, "prompt", "recall", "loop"},

@@ -70,7 +70,7 @@ def test_what_small_models_write_is_understood(sent: dict[str, Any], taken: dict
         ({"text": "x"}, "has 1 characters, but must have at least 2"),
         ({"text": ["x"]}, "must be text"),
         ({"words": ["a", "b", "c"]}, "must have at most 2"),
-        ({"words": ["a", {}]}, "`words.1` is {}, but must be text"),
+        ({"words": ["a", ["b"]]}, '`words.1` is ["b"], but must be text'),
         ({"size": "tiny"}, 'must be one of "Small", "LARGE"'),
         ({"line": {"count": 1}}, "`line.article` is missing"),
         ({"line": "x"}, "must be an object"),
