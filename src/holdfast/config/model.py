@@ -210,7 +210,22 @@ class Settings:
             SECONDS,
             *("LETTA_TOOL_SANDBOX_TIMEOUT", "TOOL_SANDBOX_TIMEOUT"),
             about="How long one call of a custom tool may take.",
-            idle="this version does not run custom tools",
+        ),
+    )
+    tool_packages: bool = field(
+        default=False,
+        metadata=env(
+            FLAG,
+            about="true: the `pip_requirements` of custom tools are installed, each set into a directory of its own.",
+        ),
+    )
+    tool_packages_from: str | None = field(
+        default=None,
+        repr=False,
+        metadata=env(
+            TEXT,
+            about="Where from: a directory with wheels, or the URL of a package index; unset: pip's own default.",
+            secret=True,
         ),
     )
     sandbox: str = field(
@@ -294,6 +309,11 @@ class Settings:
     def key_path(self) -> Path:
         """Where the encryption key is kept when none is given."""
         return self.data / "encryption.key"
+
+    @property
+    def packages_path(self) -> Path:
+        """Where the packages of custom tools are kept; all of it may be deleted at any time."""
+        return self.data / "tool-packages"
 
     @property
     def password_path(self) -> Path:
