@@ -86,6 +86,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.embedders = Embedders()
     app.state.recall = _recall(app)
     app.state.find = Find(db, app.state.recall)
+    app.state.executors = {}
     app.state.loader = Loader(db, app.state.recall.settle_folder, show_new)
     app.state.sandbox = _sandbox(settings)
     app.state.runner = Runner(db, _ports(settings, db, app), settings)

@@ -35,6 +35,7 @@ from holdfast.runs import routes as runs
 from holdfast.steps import routes as steps
 from holdfast.steps import run_routes
 from holdfast.tools import routes as tools
+from holdfast.tools import run_routes as tool_runs
 from holdfast.turns import background_routes, compact_routes, generate
 from holdfast.turns import routes as turns
 from holdfast.web import routes as web
@@ -74,6 +75,7 @@ ROUTERS: tuple[Router, ...] = (
     source_routes.router,
     steps.router,
     tool_routes.router,
+    tool_runs.router,
     tools.router,
     tools_routes.router,
     turns.router,

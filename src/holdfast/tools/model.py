@@ -110,10 +110,15 @@ class Tool(NewTool, Entity):
     """Of a built-in: which wording of its schema this row has, so that a newer server renews it."""
 
     @property
-    def arguments(self) -> dict[str, Any]:
-        """The schemas of its arguments by their names; a schema that somebody sent may hold anything."""
+    def parameters(self) -> dict[str, Any]:
+        """The schema of its arguments; a schema that somebody sent may hold anything."""
         parameters: Any = (self.json_schema or {}).get("parameters")
-        properties: Any = cast(dict[str, Any], parameters).get("properties") if isinstance(parameters, dict) else None
+        return cast(dict[str, Any], parameters) if isinstance(parameters, dict) else {}
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The schemas of its arguments by their names."""
+        properties: Any = self.parameters.get("properties")
         return cast(dict[str, Any], properties) if isinstance(properties, dict) else {}
 
     @property

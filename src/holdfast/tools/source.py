@@ -21,6 +21,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 class PythonSource:
     """What can be said of a source without running it."""
 
+    module: ast.Module
     function: Function
     names: Names
 
@@ -29,17 +30,30 @@ class PythonSource:
         return self.function.name
 
     @property
+    def imports(self) -> set[str]:
+        """The packages that are imported anywhere in the source."""
+        found: set[str] = set()
+        for node in ast.walk(self.module):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+        return found
+
+    @property
     def docs(self) -> Docstring:
         return parsed(ast.get_docstring(self.function))
 
 
-def read(text: str) -> PythonSource:
+def read(text: str, name: str | None = None) -> PythonSource:
+    """What a source says; its tool is the function of this name, if there is one, else the last."""
     module = parsed_module(text)
     functions = [line for line in module.body if isinstance(line, Function)]
     if not functions:
         raise BadRequest("The tool's source code defines no function; the last function at its top level is the tool.")
     classes = {line.name: line for line in module.body if isinstance(line, ast.ClassDef)}
-    return PythonSource(functions[-1], Names(classes, dict(_aliases(module, functions[-1]))))
+    [tool] = [each for each in functions if each.name == name][-1:] or functions[-1:]
+    return PythonSource(module, tool, Names(classes, dict(_aliases(module, tool))))
 
 
 def parsed_module(text: str) -> ast.Module:
@@ -64,6 +78,16 @@ def parameters(source: PythonSource) -> Schema:
         if not has_default and not (parameter.annotation and is_optional(parameter.annotation, source.names)):
             required.append(parameter.arg)
     return {"type": "object", "properties": properties, "required": required}
+
+
+def completed(source: PythonSource, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, and None for those that may be left out although the function gives them no default."""
+    left_out = {
+        parameter.arg: None
+        for parameter, has_default in _named(source.function)
+        if not has_default and parameter.annotation and is_optional(parameter.annotation, source.names)
+    }
+    return {**left_out, **arguments}
 
 
 def parameters_from(args_schema: Mapping[str, Any]) -> Schema:
@@ -99,11 +123,15 @@ def _reason(wrong: Exception) -> str:
 
 def _parameters(function: Function) -> Iterator[tuple[ast.arg, bool]]:
     """The parameters that the model fills in, and whether each has a default."""
-    args = function.args
-    if args.vararg or args.kwarg:
+    if function.args.vararg or function.args.kwarg:
         raise BadRequest(
             f"{function.name} takes *args or **kwargs, which cannot be described to a model; name each argument."
         )
+    return _named(function)
+
+
+def _named(function: Function) -> Iterator[tuple[ast.arg, bool]]:
+    args = function.args
     plain = [*args.posonlyargs, *args.args]
     first_default = len(plain) - len(args.defaults)
     every = [(arg, at >= first_default) for at, arg in enumerate(plain)]

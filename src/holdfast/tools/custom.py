@@ -1,0 +1,149 @@
+"""Running custom tools: what a call needs is put together here, and its source runs in the sandbox."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from holdfast.errors import BadRequest
+from holdfast.kit.reply import encode
+from holdfast.sandbox.model import Outcome, Program, Sandbox
+from holdfast.tools import source
+from holdfast.tools.door import Doors
+from holdfast.tools.fitting import Misfit, fitted
+from holdfast.tools.model import Tool
+from holdfast.tools.outside import Calling, Ran
+from holdfast.tools.packages import Packages, Unpacked
+
+Language = Literal["python", "javascript", "typescript"]
+
+LANGUAGES: Mapping[str | None, Language] = {
+    None: "python",
+    "python": "python",
+    "javascript": "javascript",
+    "typescript": "typescript",
+}
+GUEST = Path(__file__).with_name("guest.py").read_text()
+"""Calls the tool in the sandbox; the arguments reach it as data."""
+API_KEY = "LETTA_API_KEY"
+"""A tool in whose environment this is gets `client`, which talks to this server."""
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MOST_ENVIRONMENT = 1_000_000
+"""Characters of environment that a program can be given."""
+
+
+class Unrunnable(Exception):
+    """A tool that cannot be run at all; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomTools:
+    """The executor of tools whose source the server has."""
+
+    sandbox: Sandbox
+    packages: Packages
+    doors: Doors
+    time_limit_s: float
+
+    async def run(self, calling: Calling) -> Ran:
+        """Run a call; whatever goes wrong with it is told in the answer."""
+        limit = calling.tool.return_char_limit
+        try:
+            program = await self._program(calling)
+        except (Unrunnable, Misfit, Unpacked, BadRequest) as refused:
+            return Ran("error", cut(str(refused), limit))
+        outcome = await self._outcome(calling, program)
+        return Ran(
+            status=outcome.status,
+            output=cut(_told(outcome), limit),
+            value=outcome.value,
+            stdout=_lines(outcome.stdout, limit),
+            stderr=_lines(outcome.stderr, limit),
+            fingerprint=outcome.fingerprint,
+        )
+
+    async def _outcome(self, calling: Calling, program: Program) -> Outcome:
+        if not _wants_client(calling.tool, program):
+            return await self.sandbox.run(program)
+        async with self.doors.open(calling.who) as socket:
+            return await self.sandbox.run(replace(program, socket=socket))
+
+    async def _program(self, calling: Calling) -> Program:
+        tool = calling.tool
+        text, language = _source(tool)
+        arguments = fitted(tool.name, tool.parameters, calling.arguments)
+        environment = _environment(calling)
+        if language != "python":
+            return Program(
+                text, language, tool.name, arguments, environment=environment, time_limit_s=self.time_limit_s
+            )
+        read = source.read(text, tool.name)
+        imports = {*read.imports, "letta_client"} if API_KEY in environment and "client" in text else read.imports
+        asked = {"name": read.name, "arguments": source.completed(read, arguments), "agent": calling.agent_state}
+        return Program(
+            source=f"{text}\n\n{GUEST}",
+            function="holdfast_call",
+            arguments=asked,
+            environment=environment,
+            packages=await self.packages.directory(tool.pip_requirements or [], imports),
+            time_limit_s=self.time_limit_s,
+        )
+
+
+def cut(text: str, limit: int) -> str:
+    """At most so many characters, and how many there were more."""
+    return text if len(text) <= limit else f"{text[:limit]}... [truncated {len(text) - limit} characters]"
+
+
+def wants_agent_state(tool: Tool) -> bool:
+    """Whether a tool asks for a copy of its agent."""
+    return "agent_state" in (tool.source_code or "")
+
+
+def _wants_client(tool: Tool, program: Program) -> bool:
+    """Whether a tool has chosen to talk to this server."""
+    return API_KEY in program.environment and "client" in (tool.source_code or "")
+
+
+def _source(tool: Tool) -> tuple[str, Language]:
+    if not tool.source_code:
+        raise Unrunnable(f"{tool.name} has no source code, only a schema; nothing was done. Its client has to run it.")
+    if tool.source_type not in LANGUAGES:
+        known = ", ".join(name for name in LANGUAGES if name)
+        raise Unrunnable(f"{tool.name} is written in {tool.source_type!r}; this server runs {known}.")
+    if tool.npm_requirements:
+        names = ", ".join(each.name for each in tool.npm_requirements)
+        raise Unrunnable(f"{tool.name} needs npm packages ({names}), which this server does not install.")
+    return tool.source_code, LANGUAGES[tool.source_type]
+
+
+def _environment(calling: Calling) -> dict[str, str]:
+    """What the tool finds in its environment; nothing of the server's own."""
+    own = {
+        "LETTA_AGENT_ID": calling.agent_id,
+        "LETTA_PROJECT_ID": calling.project_id,
+        "LETTA_TOOL_ID": calling.tool.id,
+        "LETTA_RUN_ID": calling.run_id,
+    }
+    environment = {**calling.secrets, **{name: value for name, value in own.items() if value}}
+    for name in environment:
+        if not VARIABLE.fullmatch(name):
+            raise Unrunnable(
+                f"{name[:80]!r} is no name of an environment variable: it takes letters, digits and `_`. Rename it."
+            )
+    if sum(map(len, environment.values())) > MOST_ENVIRONMENT:
+        raise Unrunnable(f"The secrets and variables have more than {MOST_ENVIRONMENT} characters together.")
+    return environment
+
+
+def _told(outcome: Outcome) -> str:
+    """What the model reads of a call."""
+    if outcome.status == "error":
+        return outcome.error
+    value: Any = outcome.value
+    return value if isinstance(value, str) else "None" if value is None else encode(value).decode()
+
+
+def _lines(text: str, limit: int) -> list[str]:
+    return [cut(text, limit)] if text else []
