@@ -15,6 +15,7 @@ from holdfast.tools.fitting import Misfit, fitted
 from holdfast.tools.model import Tool
 from holdfast.tools.outside import Calling, Ran
 from holdfast.tools.packages import Packages, Unpacked
+from holdfast.tools.source import PythonSource
 
 Language = Literal["python", "javascript", "typescript"]
 
@@ -50,10 +51,9 @@ class CustomTools:
         """Run a call; whatever goes wrong with it is told in the answer."""
         limit = calling.tool.return_char_limit
         try:
-            program = await self._program(calling)
+            outcome = await self._outcome(calling)
         except (Unrunnable, Misfit, Unpacked, BadRequest) as refused:
             return Ran("error", cut(str(refused), limit))
-        outcome = await self._outcome(calling, program)
         return Ran(
             status=outcome.status,
             output=cut(_told(outcome), limit),
@@ -63,32 +63,35 @@ class CustomTools:
             fingerprint=outcome.fingerprint,
         )
 
-    async def _outcome(self, calling: Calling, program: Program) -> Outcome:
-        if not _wants_client(calling.tool, program):
-            return await self.sandbox.run(program)
-        async with self.doors.open(calling.who) as socket:
-            return await self.sandbox.run(replace(program, socket=socket))
-
-    async def _program(self, calling: Calling) -> Program:
+    async def _outcome(self, calling: Calling) -> Outcome:
         tool = calling.tool
         text, language = _source(tool)
         arguments = fitted(tool.name, tool.parameters, calling.arguments)
         environment = _environment(calling)
+        program = Program(text, language, tool.name, arguments, environment=environment, time_limit_s=self.time_limit_s)
         if language != "python":
-            return Program(
-                text, language, tool.name, arguments, environment=environment, time_limit_s=self.time_limit_s
-            )
+            return await self.sandbox.run(program)
         read = source.read(text, tool.name)
-        imports = {*read.imports, "letta_client"} if API_KEY in environment and "client" in text else read.imports
-        asked = {"name": read.name, "arguments": source.completed(read, arguments), "agent": calling.agent_state}
-        return Program(
-            source=f"{text}\n\n{GUEST}",
-            function="holdfast_call",
-            arguments=asked,
-            environment=environment,
-            packages=await self.packages.directory(tool.pip_requirements or [], imports),
-            time_limit_s=self.time_limit_s,
-        )
+        program = _python(program, read, calling)
+        if not (read.uses_client and API_KEY in environment):
+            packages = await self.packages.directory(tool.pip_requirements or [], read.imports)
+            return await self.sandbox.run(replace(program, packages=packages))
+        packages = await self.packages.directory(tool.pip_requirements or [], {*read.imports, "letta_client"})
+        async with self.doors.open(calling.who) as socket:
+            return await self.sandbox.run(replace(program, packages=packages, socket=socket))
+
+
+def _python(program: Program, read: PythonSource, calling: Calling) -> Program:
+    """What runs a Python tool: its function itself, or what calls it with more than JSON."""
+    arguments, text = source.completed(read, program.arguments), source.runnable(read, program.source)
+    if read.is_plain and not read.uses_client:
+        return replace(program, source=text, function=read.name, arguments=arguments)
+    return replace(
+        program,
+        source=f"{text}\n\n{GUEST}",
+        function="holdfast_call",
+        arguments={"name": read.name, "arguments": arguments, "agent": calling.agent_state},
+    )
 
 
 def cut(text: str, limit: int) -> str:
@@ -99,11 +102,6 @@ def cut(text: str, limit: int) -> str:
 def wants_agent_state(tool: Tool) -> bool:
     """Whether a tool asks for a copy of its agent."""
     return "agent_state" in (tool.source_code or "")
-
-
-def _wants_client(tool: Tool, program: Program) -> bool:
-    """Whether a tool has chosen to talk to this server."""
-    return API_KEY in program.environment and "client" in (tool.source_code or "")
 
 
 def _source(tool: Tool) -> tuple[str, Language]:

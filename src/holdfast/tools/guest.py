@@ -61,6 +61,32 @@ def holdfast_copy(value: Any) -> Any:
     return HoldfastMemory(fields) if "file_blocks" in fields else HoldfastCopy(fields)
 
 
+class HoldfastRecord(dict[str, Any]):
+    """An argument of a type that the source does not have: its fields are also attributes, as of a model."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self:
+            raise AttributeError(f"There is no field {name!r}; there are {', '.join(self)}.")
+        return self[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def model_dump(self, **_: Any) -> dict[str, Any]:
+        return dict(self)
+
+
+def holdfast_record(value: Any) -> Any:
+    import typing
+
+    if isinstance(value, list):
+        return [holdfast_record(each) for each in typing.cast(list[Any], value)]
+    if not isinstance(value, dict):
+        return value
+    fields = typing.cast(dict[str, Any], value)
+    return HoldfastRecord({key: holdfast_record(each) for key, each in fields.items()})
+
+
 class HoldfastClient:
     """`client`: the SDK's, made when it is first used; it talks to the server on behalf of this call."""
 
@@ -86,27 +112,28 @@ class HoldfastClient:
 
 
 def holdfast_hint(function: Any, name: str) -> Any:
-    """The type that an argument is to have; Any where its annotation means nothing here."""
-    import types
+    """The type that an argument is to have; HoldfastRecord where its annotation means nothing here."""
     import typing
 
-    note = function.__annotations__.get(name, Any)
-    holder: Any = types.SimpleNamespace(__annotations__={name: note})
+    class Holder:
+        __annotations__ = {name: function.__annotations__.get(name, Any)}
+
     try:
-        return typing.get_type_hints(holder, function.__globals__, include_extras=True).get(name, Any)
+        return typing.get_type_hints(Holder, function.__globals__, include_extras=True).get(name, Any)
     except Exception:  # it may do anything when it is looked at
-        return Any
+        return HoldfastRecord
 
 
 def holdfast_fit(value: Any, hint: Any) -> Any:
     """A JSON value as the type that a function asks for."""
-    import types
     import typing
 
+    if hint is HoldfastRecord:
+        return holdfast_record(value)
     kind, options = typing.get_origin(hint) or hint, typing.get_args(hint)
     if kind is typing.Annotated or kind is typing.Required or kind is typing.NotRequired:
         return holdfast_fit(value, options[0])
-    if kind is typing.Union or kind is types.UnionType:
+    if kind is typing.Union or kind is type(int | None):
         return holdfast_one_of(value, options)
     if isinstance(kind, typing.TypeVar):
         return value if kind.__bound__ is None else holdfast_fit(value, kind.__bound__)
@@ -153,38 +180,33 @@ def holdfast_object(values: dict[str, Any], kind: Any, options: Any) -> Any:
 
 
 def holdfast_scalar(value: Any, kind: Any) -> Any:
-    import datetime
-    import decimal
-    import enum
-    import pathlib
-    import uuid
-
-    if issubclass(kind, enum.Enum):
+    """By what the type can do: whatever defines it is loaded already, and importing more would cost every call."""
+    if hasattr(kind, "__members__"):
         return kind(value)
-    if issubclass(kind, datetime.date | datetime.time) and isinstance(value, str):
+    if hasattr(kind, "fromisoformat") and isinstance(value, str):
         return kind.fromisoformat(value)
-    if kind is datetime.timedelta:
-        return datetime.timedelta(seconds=value)
-    if issubclass(kind, decimal.Decimal | uuid.UUID | pathlib.PurePath):
+    if kind.__module__ == "datetime" and kind.__name__ == "timedelta":
+        return kind(seconds=value)
+    if kind.__module__ in ("decimal", "uuid") or hasattr(kind, "__fspath__"):
         return kind(str(value))
     return float(value) if kind is float and isinstance(value, int) else value
 
 
 def holdfast_call(name: str, arguments: dict[str, Any], agent: dict[str, Any] | None) -> Any:
     """Call the tool with what was asked, each argument in the type that it names."""
-    import inspect
-
     globals().setdefault("client", HoldfastClient())
-    function = globals()[name]
+    called = function = globals()[name]
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
     given: dict[str, Any] = {}
     for key, value in arguments.items():
         try:
             given[key] = holdfast_fit(value, holdfast_hint(function, key))
         except Exception as wrong:
             raise ValueError(f"The argument `{key}` of {name} cannot be used: {wrong}") from None
-    takes = inspect.signature(function).parameters
+    takes = function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
     if "agent_state" in takes:
         given["agent_state"] = holdfast_copy({**(agent or {}), "tools": [], "secrets": []})
     if "self" in takes:
         given["self"] = None
-    return function(**given)
+    return called(**given)

@@ -1,6 +1,8 @@
 """Python source of a tool: its last function is the tool. Read from the syntax tree; nothing is imported or run."""
 
 import ast
+import builtins
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +11,11 @@ from holdfast.errors import BadRequest
 from holdfast.tools.annotations import Names, Schema, is_optional, schema_of, without_null
 from holdfast.tools.docstring import Docstring, parsed
 
+PLAIN = frozenset(
+    ("str", "int", "float", "bool", "list", "List", "dict", "Dict", "Optional", "Union", "Literal", "Any", "object")
+)
+"""Types of arguments that are in JSON already what the function expects."""
+FUTURE = "from __future__ import annotations"
 RESERVED = frozenset(("self", "agent_state"))
 """Parameters that the server fills in; the model never hears of them."""
 
@@ -39,6 +46,33 @@ class PythonSource:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
         return found
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its function can be called with JSON as it is, and asks for nothing else."""
+        args = self.function.args
+        every = [*args.posonlyargs, *args.args, *args.kwonlyargs]
+        named = {name for arg in every if arg.annotation for name in _names_in(arg.annotation)}
+        return named <= PLAIN - self.names.classes.keys() and not RESERVED & {arg.arg for arg in every}
+
+    @property
+    def uses_client(self) -> bool:
+        """Whether it uses a global `client` that it does not have itself."""
+        used = (isinstance(node, ast.Name) and node.id == "client" for node in ast.walk(self.module))
+        return any(used) and "client" not in _bound(self.module)
+
+    @property
+    def names_unknown_types(self) -> bool:
+        """Whether the signature names what the source does not have, as of a function that was cut out of a module."""
+        args = self.function.args
+        notes = [arg.annotation for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs)]
+        named = {
+            node.id
+            for note in (*notes, self.function.returns)
+            for node in (ast.walk(note) if note else ())
+            if isinstance(node, ast.Name)
+        }
+        return not named <= {*_bound(self.module), *vars(builtins)}
 
     @property
     def docs(self) -> Docstring:
@@ -78,6 +112,14 @@ def parameters(source: PythonSource) -> Schema:
         if not has_default and not (parameter.annotation and is_optional(parameter.annotation, source.names)):
             required.append(parameter.arg)
     return {"type": "object", "properties": properties, "required": required}
+
+
+def runnable(source: PythonSource, text: str) -> str:
+    """The text in a form in which unknown types in the signature do no harm, with its line numbers where possible."""
+    if not source.names_unknown_types or FUTURE in text:
+        return text
+    first, _, rest = text.partition("\n")
+    return f"{FUTURE}\n{rest if not first.strip() or first.startswith('#') else text}"
 
 
 def completed(source: PythonSource, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,3 +223,29 @@ def _either(kinds: list[ast.expr]) -> ast.expr:
     for other in others:
         union = ast.BinOp(union, ast.BitOr(), other)
     return union
+
+
+def _names_in(note: ast.expr) -> Iterator[str]:
+    """What an annotation names, also one that is written as text; a text in a Literal counts too, to no harm."""
+    for node in ast.walk(note):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                yield name
+            case ast.Constant(value=str(text)):
+                yield from re.findall(r"\w+", text)
+            case _:
+                pass
+
+
+def _bound(module: ast.Module) -> Iterator[str]:
+    """The names that a module gives to something."""
+    for node in ast.walk(module):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case ast.alias(name=name, asname=other):
+                yield other or name.partition(".")[0]
+            case _:
+                pass
