@@ -36,6 +36,7 @@ from holdfast.steps import routes as steps
 from holdfast.steps import run_routes
 from holdfast.tools import routes as tools
 from holdfast.tools import run_routes as tool_runs
+from holdfast.tools import variable_routes
 from holdfast.turns import background_routes, compact_routes, generate
 from holdfast.turns import routes as turns
 from holdfast.web import routes as web
@@ -80,5 +81,6 @@ ROUTERS: tuple[Router, ...] = (
     tools_routes.router,
     turns.router,
     undo_routes.router,
+    variable_routes.router,
     web.router,
 )

@@ -90,6 +90,7 @@ FURTHER_TABLES = {
     "runs/events.py",
     "runs/leases.py",
     "runs/processes.py",
+    "tools/variables.py",
 }
 """Files besides store.py that hold SQL: the second table of their noun, or what is forgotten of all nouns."""
 

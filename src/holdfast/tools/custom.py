@@ -1,18 +1,19 @@
 """Running custom tools: what a call needs is put together here, and its source runs in the sandbox."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from holdfast.auth.model import Who
 from holdfast.errors import BadRequest
 from holdfast.kit.reply import encode
 from holdfast.sandbox.model import Outcome, Program, Sandbox
 from holdfast.tools import source
 from holdfast.tools.door import Doors
 from holdfast.tools.fitting import Misfit, fitted
-from holdfast.tools.model import Tool
+from holdfast.tools.model import VARIABLE, Tool
 from holdfast.tools.outside import Calling, Ran
 from holdfast.tools.packages import Packages, Unpacked
 from holdfast.tools.source import PythonSource
@@ -29,7 +30,6 @@ GUEST = Path(__file__).with_name("guest.py").read_text()
 """Calls the tool in the sandbox; the arguments reach it as data."""
 API_KEY = "LETTA_API_KEY"
 """A tool in whose environment this is gets `client`, which talks to this server."""
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_ENVIRONMENT = 1_000_000
 """Characters of environment that a program can be given."""
 
@@ -45,6 +45,8 @@ class CustomTools:
     sandbox: Sandbox
     packages: Packages
     doors: Doors
+    variables: Callable[[Who], Awaitable[Mapping[str, str]]]
+    """Those of an organization, by name."""
     time_limit_s: float
 
     async def run(self, calling: Calling) -> Ran:
@@ -67,7 +69,7 @@ class CustomTools:
         tool = calling.tool
         text, language = _source(tool)
         arguments = fitted(tool.name, tool.parameters, calling.arguments)
-        environment = _environment(calling)
+        environment = _environment(await self.variables(calling.who), calling)
         program = Program(text, language, tool.name, arguments, environment=environment, time_limit_s=self.time_limit_s)
         if language != "python":
             return await self.sandbox.run(program)
@@ -116,7 +118,7 @@ def _source(tool: Tool) -> tuple[str, Language]:
     return tool.source_code, LANGUAGES[tool.source_type]
 
 
-def _environment(calling: Calling) -> dict[str, str]:
+def _environment(variables: Mapping[str, str], calling: Calling) -> dict[str, str]:
     """What the tool finds in its environment; nothing of the server's own."""
     own = {
         "LETTA_AGENT_ID": calling.agent_id,
@@ -124,9 +126,9 @@ def _environment(calling: Calling) -> dict[str, str]:
         "LETTA_TOOL_ID": calling.tool.id,
         "LETTA_RUN_ID": calling.run_id,
     }
-    environment = {**calling.secrets, **{name: value for name, value in own.items() if value}}
+    environment = {**variables, **calling.secrets, **{name: value for name, value in own.items() if value}}
     for name in environment:
-        if not VARIABLE.fullmatch(name):
+        if not re.fullmatch(VARIABLE, name):
             raise Unrunnable(
                 f"{name[:80]!r} is no name of an environment variable: it takes letters, digits and `_`. Rename it."
             )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from holdfast.kit.entity import Entity, Hidden, Shape
+from holdfast.kit.entity import Encrypted, Entity, Hidden, Shape
 
 ToolType = Literal[
     "custom",
@@ -124,3 +124,33 @@ class Tool(NewTool, Entity):
     @property
     def is_builtin(self) -> bool:
         return self.tool_type in OWN_TYPES
+
+
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+LONGEST_VALUE = 100_000
+
+
+class NewSandboxConfig(Shape):
+    """What clients of V1 may say of a sandbox; kept as it is. How tools run here is the administrator's to say."""
+
+    config: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class SandboxConfig(NewSandboxConfig, Entity):
+    """Holds an organization's variables; each has one."""
+
+    type: Literal["local"] = "local"
+    organization_id: str
+
+
+class NewVariable(Shape):
+    key: Annotated[str, Field(pattern=VARIABLE, max_length=200)]
+    value: Annotated[str, Encrypted(), Field(repr=False, max_length=LONGEST_VALUE)]
+    description: str | None = None
+
+
+class SandboxVariable(NewVariable, Entity):
+    """A variable in the environment of every custom tool of the organization."""
+
+    sandbox_config_id: str
+    organization_id: str
