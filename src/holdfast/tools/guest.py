@@ -150,11 +150,15 @@ def holdfast_one_of(value: Any, options: Any) -> Any:
         return value
     wrong: Exception | None = None
     for option in options:
+        if option in (str, int, bool, type(None)):
+            continue
         try:
             return holdfast_fit(value, option)
         except Exception as failed:
             wrong = failed
-    raise wrong or TypeError(f"{value!r} fits none of its types")
+    if wrong is not None:
+        raise wrong
+    return value
 
 
 def holdfast_row(values: list[Any], kind: type, options: Any) -> Any:
