@@ -8,6 +8,7 @@ import orjson
 
 from holdfast.agents import directories, load, wire
 from holdfast.agents.load import Loaded
+from holdfast.agents.state import RanTool
 from holdfast.auth.model import Who
 from holdfast.errors import NotFound
 from holdfast.kit.ids import new_id
@@ -94,3 +95,16 @@ def _write(tx: Tx, who: Who, loaded: Loaded, call: ToolCallPart, seen: Any, limi
 
 def _ran(returned: ToolReturnPart) -> Ran:
     return Ran(returned.status, returned.output, returned.output)
+
+
+def shown(ran: Ran) -> RanTool:
+    """What a call came to; of one that failed, V1 keeps the sentence in `stderr`."""
+    failed = ran.status == "error"
+    return {
+        "status": ran.status,
+        "func_return": None if failed else ran.value,
+        "agent_state": None,
+        "stdout": list(ran.stdout),
+        "stderr": [*ran.stderr, ran.output] if failed else list(ran.stderr),
+        "sandbox_config_fingerprint": ran.fingerprint,
+    }

@@ -8,8 +8,8 @@ from pydantic import ConfigDict
 from holdfast.agents import load, store, wire
 from holdfast.agents.load import Loaded
 from holdfast.agents.model import Agent
-from holdfast.agents.run_tool import Bench, run_tool
-from holdfast.agents.state import AgentState
+from holdfast.agents.run_tool import Bench, run_tool, shown
+from holdfast.agents.state import AgentState, RanTool
 from holdfast.auth.caller import Caller, Db, Modern
 from holdfast.auth.model import Who
 from holdfast.errors import Invalid, NotFound
@@ -24,7 +24,6 @@ from holdfast.store.table import Tx
 from holdfast.tools import store as tools
 from holdfast.tools.asked import Finding, Outside
 from holdfast.tools.model import Tool
-from holdfast.tools.outside import ToolExecutionResult, result_of
 from holdfast.tools.rules import RequiresApprovalToolRule
 
 router = Router("tools")
@@ -97,13 +96,13 @@ async def update_tool_approval(
     return _told(await db.write(_approve, who, agent_id, tool_name, asked), models, modern)
 
 
-@router.post("/agents/{agent_id}/tools/{tool_name}/run", ToolExecutionResult)
+@router.post("/agents/{agent_id}/tools/{tool_name}/run", RanTool)
 async def run_tool_of_agent(
     agent_id: AgentId, tool_name: ToolName, who: Caller, bench: Running, asked: Annotated[RunTool | None, Body()] = None
 ) -> Response:
     """Run a tool that an agent has, as the agent would; nothing of it becomes a message."""
     arguments = (asked.args if asked else None) or {}
-    return reply(result_of(await run_tool(bench, who, agent_id, tool_name, arguments)))
+    return reply(shown(await run_tool(bench, who, agent_id, tool_name, arguments)))
 
 
 def _told(loaded: Loaded, models: Models, modern: bool) -> Response:

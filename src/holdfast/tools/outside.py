@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from typing_extensions import TypedDict
-
 from holdfast.auth.model import Who
 from holdfast.tools.model import Tool, ToolType
 
@@ -48,30 +46,6 @@ class Executor(Protocol):
 
 
 Executors = Mapping[ToolType, Executor]
-
-
-class ToolExecutionResult(TypedDict):
-    """What V1 answers when a tool is run on request."""
-
-    status: Literal["success", "error"]
-    func_return: Any
-    agent_state: None
-    stdout: list[str] | None
-    stderr: list[str] | None
-    sandbox_config_fingerprint: str | None
-
-
-def result_of(ran: Ran) -> ToolExecutionResult:
-    """What a call came to; of one that failed, V1 keeps the sentence in `stderr`."""
-    failed = ran.status == "error"
-    return {
-        "status": ran.status,
-        "func_return": None if failed else ran.value,
-        "agent_state": None,
-        "stdout": list(ran.stdout),
-        "stderr": [*ran.stderr, ran.output] if failed else list(ran.stderr),
-        "sandbox_config_fingerprint": ran.fingerprint,
-    }
 
 
 async def run(executors: Executors, calling: Calling) -> Ran:
