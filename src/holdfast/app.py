@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi.exceptions import RequestValidationError
@@ -46,6 +46,11 @@ from holdfast.sandbox.model import Limits
 from holdfast.sandbox.programs import Programs
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
+from holdfast.tools import variables
+from holdfast.tools.custom import CustomTools
+from holdfast.tools.door import Doors
+from holdfast.tools.outside import Executors
+from holdfast.tools.packages import Packages, Sources
 from holdfast.turns.runner import Ports, Runner
 
 log = logging.getLogger("holdfast")
@@ -86,9 +91,9 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.embedders = Embedders()
     app.state.recall = _recall(app)
     app.state.find = Find(db, app.state.recall)
-    app.state.executors = {}
-    app.state.loader = Loader(db, app.state.recall.settle_folder, show_new)
     app.state.sandbox = _sandbox(settings)
+    app.state.executors = _executors(app)
+    app.state.loader = Loader(db, app.state.recall.settle_folder, show_new)
     app.state.runner = Runner(db, _ports(settings, db, app), settings)
     app.state.forgetter = _forgetter(app)
     app.state.draining = asyncio.Event()
@@ -120,6 +125,23 @@ def _sandbox(settings: Settings) -> Programs:
         warm=settings.sandbox_warm,
     )
     return Programs(settings.sandbox, limits)
+
+
+def _executors(app: Starlette) -> Executors:
+    """Who runs the tools that are not the server's own, by the type of the tool."""
+    settings: Settings = app.state.settings
+    sources = Sources(settings.tool_packages, settings.tool_packages_from, settings.environment)
+    packages = Packages(settings.packages_path, sources)
+    doors = Doors(app, app.state.keyring)
+    custom = CustomTools(app.state.sandbox, packages, doors, _variables(app.state.db), settings.tool_timeout_seconds)
+    return {"custom": custom, "external_langchain": custom, "external_composio": custom}
+
+
+def _variables(db: Database) -> Callable[[Who], Awaitable[Mapping[str, str]]]:
+    async def of(who: Who) -> Mapping[str, str]:
+        return await db.read(variables.environment, who)
+
+    return of
 
 
 def _forgetter(app: Starlette) -> Forgetter:
