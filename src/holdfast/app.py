@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi.exceptions import RequestValidationError
@@ -37,12 +37,20 @@ from holdfast.recall.find import Find
 from holdfast.recall.indexer import Indexer
 from holdfast.recall.search import Recall
 from holdfast.recall.shelves import Shelves
+from holdfast.recall.toolbox import Toolbox
 from holdfast.rehearsal import rehearse
 from holdfast.repeats.middleware import Repeats
 from holdfast.routers import ROUTERS
 from holdfast.runs.feed import TableFeed
+from holdfast.sandbox.model import Limits
+from holdfast.sandbox.programs import Programs
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
+from holdfast.tools import variables
+from holdfast.tools.custom import CustomTools
+from holdfast.tools.door import Doors
+from holdfast.tools.outside import Executors
+from holdfast.tools.packages import Packages, Sources
 from holdfast.turns.runner import Ports, Runner
 
 log = logging.getLogger("holdfast")
@@ -83,6 +91,8 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.embedders = Embedders()
     app.state.recall = _recall(app)
     app.state.find = Find(db, app.state.recall)
+    app.state.sandbox = _sandbox(settings)
+    app.state.executors = _executors(app)
     app.state.loader = Loader(db, app.state.recall.settle_folder, show_new)
     app.state.runner = Runner(db, _ports(settings, db, app), settings)
     app.state.forgetter = _forgetter(app)
@@ -96,6 +106,7 @@ def _recall(app: Starlette) -> Recall:
     async def choose(organization_id: str, handle: str) -> Embedder:
         return embedders.of(await organizations.of(Who(organization_id, None)), handle)
 
+    app.state.toolbox = Toolbox(app.state.db, choose)
     indexer = Indexer(
         app.state.db,
         choose,
@@ -103,6 +114,34 @@ def _recall(app: Starlette) -> Recall:
         is_busy=lambda: app.state.runner.is_busy,
     )
     return Recall(indexer, Shelves(app.state.db, app.state.settings.recall_memory_mb * 2**20), choose)
+
+
+def _sandbox(settings: Settings) -> Programs:
+    limits = Limits(
+        memory_mb=settings.sandbox_memory_mb,
+        scratch_mb=settings.sandbox_scratch_mb,
+        processes=settings.sandbox_processes,
+        output_kb=settings.sandbox_output_kb,
+        warm=settings.sandbox_warm,
+    )
+    return Programs(settings.sandbox, limits)
+
+
+def _executors(app: Starlette) -> Executors:
+    """Who runs the tools that are not the server's own, by the type of the tool."""
+    settings: Settings = app.state.settings
+    sources = Sources(settings.tool_packages, settings.tool_packages_from, settings.environment)
+    packages = Packages(settings.packages_path, sources)
+    doors = Doors(app, app.state.keyring)
+    custom = CustomTools(app.state.sandbox, packages, doors, _variables(app.state.db), settings.tool_timeout_seconds)
+    return {"custom": custom, "external_langchain": custom, "external_composio": custom}
+
+
+def _variables(db: Database) -> Callable[[Who], Awaitable[Mapping[str, str]]]:
+    async def of(who: Who) -> Mapping[str, str]:
+        return await db.read(variables.environment, who)
+
+    return of
 
 
 def _forgetter(app: Starlette) -> Forgetter:
@@ -160,6 +199,7 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.runner.drain()
     await app.state.forgetter.stop()
     await app.state.runner.stop()
+    await app.state.sandbox.close()
     await app.state.loader.stop()
     await app.state.recall.indexer.stop()
     app.state.embedders.close()

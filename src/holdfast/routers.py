@@ -30,12 +30,14 @@ from holdfast.messages import routes as messages
 from holdfast.providers import model_routes
 from holdfast.providers import routes as providers
 from holdfast.recall import passage_routes as passage_search
-from holdfast.recall import progress_routes
+from holdfast.recall import progress_routes, tool_routes
 from holdfast.recall import routes as message_search
 from holdfast.runs import routes as runs
 from holdfast.steps import routes as steps
 from holdfast.steps import run_routes
 from holdfast.tools import routes as tools
+from holdfast.tools import run_routes as tool_runs
+from holdfast.tools import variable_routes
 from holdfast.turns import background_routes, compact_routes, generate
 from holdfast.turns import routes as turns
 from holdfast.web import routes as web
@@ -75,9 +77,12 @@ ROUTERS: tuple[Router, ...] = (
     runs.router,
     source_routes.router,
     steps.router,
+    tool_routes.router,
+    tool_runs.router,
     tools.router,
     tools_routes.router,
     turns.router,
     undo_routes.router,
+    variable_routes.router,
     web.router,
 )

@@ -13,7 +13,14 @@ Place = tuple[str, ...]
 WORDS = "pineapple"
 """What free text is filled with, so that searches find something."""
 
-SAME = {"memory": "passage", "folder": "source", "org": "organization", "tools": "tool"}
+SAME = {
+    "memory": "passage",
+    "folder": "source",
+    "org": "organization",
+    "tools": "tool",
+    "config": "sandbox_config",
+    "var": "variable",
+}
 NOT_IDS = {
     *("project", "template", "deployment", "entity", "by", "call", "trace", "client", "connection", "session"),
     *("request", "external", "otid", "response", "log", "sender", "item", "token", "tag", "transaction", "version"),

@@ -91,6 +91,8 @@ def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
             "/v1/providers/",
             {"name": f"pineapple-{secret}", "provider_type": "chatgpt_oauth", "api_key": text},
         ),
+        ("sandbox_config", "/v1/sandbox-config/", {"config": {"about": text}}),
+        ("variable", "/v1/sandbox-config/{sandbox_config}/environment-variable", {"key": "KEY", "value": text}),
         ("schedule", "/v1/schedules/", {"agent_id": "{agent}", "name": text}),
     ]
 

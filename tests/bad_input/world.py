@@ -16,6 +16,7 @@ SIMPLE: dict[str, tuple[str, dict[str, Any]]] = {
     "group_id": ("/v1/groups/", {"agent_ids": [], "description": "a group"}),
     "identity_id": ("/v1/identities/", {"identifier_key": "", "name": "i", "identity_type": "user"}),
     "key_id": ("/v1/keys/", {"name": "a key"}),
+    "sandbox_config_id": ("/v1/sandbox-config/", {"config": {}}),
     "org_id": ("/v1/admin/orgs/", {"name": "an organization"}),
     "mcp_server_id": (
         "/v1/mcp-servers/",

@@ -20,6 +20,8 @@ BOUNDARIES: dict[str, str] = {
     "holdfast.forget.worker": "what failed now is tried again, or nothing more would be forgotten",
     "holdfast.loop.act": "a tool's failure is the model's to read",
     "holdfast.recall.indexer": "what failed now is indexed later, or nothing new would be found",
+    "holdfast.sandbox.inside.main": "whatever a program raises is told to whoever wrote it",
+    "holdfast.tools.guest": "it runs beside a tool's source, whose types may do anything when they are looked at",
     "holdfast.turns.runner": "a background run ends as failed, not as silence",
     "holdfast.turns.sse": "a stream ends with an error event",
 }
@@ -31,7 +33,11 @@ LAZY: dict[str, str] = {"holdfast.cli": "the command line loads only the command
 GENERATED = "holdfast.store.migrations.versions."
 """Written by scripts/migration.py; as long as the tables are."""
 
-READS_ENVIRONMENT = ("holdfast.config", "holdfast.cli", "holdfast.__main__")
+READS_ENVIRONMENT = (
+    *("holdfast.config", "holdfast.cli", "holdfast.__main__"),
+    *("holdfast.sandbox.inside", "holdfast.tools.guest"),
+)
+"""The last two are not the server: the environment there is the program's own."""
 
 BLOCKS = ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.TryStar | ast.With | ast.AsyncWith | ast.Match
 FORKS = ast.If | ast.IfExp | ast.For | ast.AsyncFor | ast.While | ast.ExceptHandler | ast.match_case

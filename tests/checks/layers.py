@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     "feed": {"errors", "kit"},
     **NOUNS,
     "prompt": {"errors", "kit", "tools.rules", *MODELS},
-    "recall": {*NOUN, "llm", "messages", "archives", "files", "embed", "agents", "conversations"},
+    "recall": {*NOUN, "llm", "messages", "archives", "files", "tools", "embed", "agents", "conversations"},
     "forget": {*BELOW_LOOP, "prompt", "recall"},
     "loop": {*BELOW_LOOP, "prompt", "recall"},
     "turns": {*BELOW_LOOP, "prompt", "recall", "loop"},
@@ -90,6 +90,7 @@ FURTHER_TABLES = {
     "runs/events.py",
     "runs/leases.py",
     "runs/processes.py",
+    "tools/variables.py",
 }
 """Files besides store.py that hold SQL: the second table of their noun, or what is forgotten of all nouns."""
 

@@ -118,3 +118,14 @@ class AgentState(TypedDict):
     per_file_view_window_char_limit: int | None
     auto_recall: AutoRecall | None
     hidden: bool | None
+
+
+class RanTool(TypedDict):
+    """What a tool of an agent came to when it was run on request."""
+
+    status: Literal["success", "error"]
+    func_return: Any
+    agent_state: AgentState | None
+    stdout: list[str] | None
+    stderr: list[str] | None
+    sandbox_config_fingerprint: str | None

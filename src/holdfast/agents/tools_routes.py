@@ -1,6 +1,6 @@
 """HTTP of the tools that an agent has, and of which of them a person must approve."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Body, Depends, Path, Query, Response
 from pydantic import ConfigDict
@@ -8,7 +8,8 @@ from pydantic import ConfigDict
 from holdfast.agents import load, store, wire
 from holdfast.agents.load import Loaded
 from holdfast.agents.model import Agent
-from holdfast.agents.state import AgentState
+from holdfast.agents.run_tool import Bench, run_tool, shown
+from holdfast.agents.state import AgentState, RanTool
 from holdfast.auth.caller import Caller, Db, Modern
 from holdfast.auth.model import Who
 from holdfast.errors import Invalid, NotFound
@@ -21,6 +22,7 @@ from holdfast.llm.asked import Llms
 from holdfast.llm.models import Models
 from holdfast.store.table import Tx
 from holdfast.tools import store as tools
+from holdfast.tools.asked import Finding, Outside
 from holdfast.tools.model import Tool
 from holdfast.tools.rules import RequiresApprovalToolRule
 
@@ -48,6 +50,17 @@ async def _asked(
     return asked
 
 
+class RunTool(Shape):
+    """The arguments that the tool is called with."""
+
+    args: dict[str, Any] | None = None
+
+
+async def _bench(db: Db, models: Llms, find: Finding, executors: Outside) -> Bench:
+    return Bench(db, models, find, executors)
+
+
+Running = Annotated[Bench, Depends(_bench)]
 Asked = Annotated[bool, Depends(_asked)]
 
 
@@ -81,6 +94,15 @@ async def update_tool_approval(
 ) -> Response:
     """Say whether a person must approve each call of a tool of this agent."""
     return _told(await db.write(_approve, who, agent_id, tool_name, asked), models, modern)
+
+
+@router.post("/agents/{agent_id}/tools/{tool_name}/run", RanTool)
+async def run_tool_of_agent(
+    agent_id: AgentId, tool_name: ToolName, who: Caller, bench: Running, asked: Annotated[RunTool | None, Body()] = None
+) -> Response:
+    """Run a tool that an agent has, as the agent would; nothing of it becomes a message."""
+    arguments = (asked.args if asked else None) or {}
+    return reply(shown(await run_tool(bench, who, agent_id, tool_name, arguments)))
 
 
 def _told(loaded: Loaded, models: Models, modern: bool) -> Response:

@@ -19,6 +19,7 @@ from holdfast.config.forms import (
     TEXT,
     WORDS,
     Form,
+    one_of,
     whole,
 )
 
@@ -209,7 +210,55 @@ class Settings:
             SECONDS,
             *("LETTA_TOOL_SANDBOX_TIMEOUT", "TOOL_SANDBOX_TIMEOUT"),
             about="How long one call of a custom tool may take.",
-            idle="this version does not run custom tools",
+        ),
+    )
+    tool_packages: bool = field(
+        default=False,
+        metadata=env(
+            FLAG,
+            about="true: the `pip_requirements` of custom tools are installed, each set into a directory of its own.",
+        ),
+    )
+    tool_packages_from: str | None = field(
+        default=None,
+        repr=False,
+        metadata=env(
+            TEXT,
+            about="Where from: a directory with wheels, or the URL of a package index; unset: pip's own default.",
+            secret=True,
+        ),
+    )
+    sandbox: str = field(
+        default="auto",
+        metadata=env(
+            one_of("auto", "bubblewrap", "landlock", "off"),
+            about="How code of others is kept apart; auto: as well as this machine can. off: it is not run.",
+        ),
+    )
+    sandbox_memory_mb: int = field(
+        default=512,
+        metadata=env(whole(64, 1_000_000), about="How much memory each process of such code may have, in MB."),
+    )
+    sandbox_scratch_mb: int = field(
+        default=64,
+        metadata=env(whole(1, 100_000), about="How much it may keep in files while it runs, in MB."),
+    )
+    sandbox_processes: int = field(
+        default=32,
+        metadata=env(whole(8, 10_000), about="How many processes and threads it may have at once."),
+    )
+    sandbox_output_kb: int = field(
+        default=256,
+        metadata=env(
+            whole(1, 65_536),
+            about="How much of what it prints is kept, in KB; whoever prints 16 times as much is stopped.",
+        ),
+    )
+    sandbox_warm: int = field(
+        default=8,
+        metadata=env(
+            whole(0, 100),
+            about="How many sandboxes wait for their program, from the first one on until five minutes after the last.",
         ),
     )
     mcp_timeout_seconds: float = field(
@@ -260,6 +309,11 @@ class Settings:
     def key_path(self) -> Path:
         """Where the encryption key is kept when none is given."""
         return self.data / "encryption.key"
+
+    @property
+    def packages_path(self) -> Path:
+        """Where the packages of custom tools are kept; all of it may be deleted at any time."""
+        return self.data / "tool-packages"
 
     @property
     def password_path(self) -> Path:

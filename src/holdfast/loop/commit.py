@@ -15,7 +15,7 @@ from holdfast.llm.model import Call
 from holdfast.loop import rules
 from holdfast.loop.act import Planned, act
 from holdfast.loop.answer import Answer
-from holdfast.loop.dialect import Made, Outcome, Verdict
+from holdfast.loop.dialect import Made, StepOutcome, Verdict
 from holdfast.loop.state import Turn
 from holdfast.messages import store as messages
 from holdfast.messages import threads
@@ -137,7 +137,7 @@ def _verdict(work: Work, produced: Sequence[Message]) -> Verdict:
     return Verdict("max_steps") if verdict.stop is None and work.is_last else verdict
 
 
-def _outcome(work: Work, produced: Sequence[Message]) -> Outcome:
+def _outcome(work: Work, produced: Sequence[Message]) -> StepOutcome:
     turn, ruled = work.turn, work.turn.agent.tool_rules
     called = work.spoken.calls if work.spoken is not None and work.planned else []
     returned = produced[-1].returns if called else []
@@ -147,7 +147,7 @@ def _outcome(work: Work, produced: Sequence[Message]) -> Outcome:
     ]
     history = [*turn.past, *rules.past(produced, turn.run.id)] if ruled else []
     left = rules.outstanding(ruled, [tool.name for tool in turn.tools], history) if ruled else []
-    return Outcome(made, ruled, left, work.answer.finish, said_nothing=work.spoken is None)
+    return StepOutcome(made, ruled, left, work.answer.finish, said_nothing=work.spoken is None)
 
 
 def _progress(turn: Turn, *, is_over: bool) -> dict[str, Any]:

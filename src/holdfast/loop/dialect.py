@@ -45,7 +45,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StepOutcome:
     """What a step came to."""
 
     calls: Sequence[Made]
@@ -91,7 +91,7 @@ class LoopDialect(Protocol):
         """Does the model want another step after this call?"""
         ...
 
-    def verdict(self, outcome: Outcome) -> Verdict:
+    def verdict(self, outcome: StepOutcome) -> Verdict:
         """Whether the loop goes on."""
         ...
 
@@ -116,7 +116,7 @@ class Native:
     def asks(self, call: ToolCallPart) -> bool:
         return True
 
-    def verdict(self, outcome: Outcome) -> Verdict:
+    def verdict(self, outcome: StepOutcome) -> Verdict:
         if outcome.calls:
             is_over = any(ends(outcome.rules, call.name) and not call.failed for call in outcome.calls)
             if is_over and outcome.outstanding:
@@ -182,7 +182,7 @@ class Heartbeat:
         wanted = (_object(call.arguments) or {}).get(HEARTBEAT)
         return wanted is True or (isinstance(wanted, str) and wanted.strip().lower() == "true")
 
-    def verdict(self, outcome: Outcome) -> Verdict:
+    def verdict(self, outcome: StepOutcome) -> Verdict:
         if not outcome.calls:
             return Verdict("max_tokens_exceeded" if outcome.finish == "length" else "no_tool_call")
         call = outcome.calls[-1]

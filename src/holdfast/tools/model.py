@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from holdfast.kit.entity import Entity, Hidden, Shape
+from holdfast.kit.entity import Encrypted, Entity, Hidden, Shape
 
 ToolType = Literal[
     "custom",
@@ -110,12 +110,47 @@ class Tool(NewTool, Entity):
     """Of a built-in: which wording of its schema this row has, so that a newer server renews it."""
 
     @property
-    def arguments(self) -> dict[str, Any]:
-        """The schemas of its arguments by their names; a schema that somebody sent may hold anything."""
+    def parameters(self) -> dict[str, Any]:
+        """The schema of its arguments; a schema that somebody sent may hold anything."""
         parameters: Any = (self.json_schema or {}).get("parameters")
-        properties: Any = cast(dict[str, Any], parameters).get("properties") if isinstance(parameters, dict) else None
+        return cast(dict[str, Any], parameters) if isinstance(parameters, dict) else {}
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The schemas of its arguments by their names."""
+        properties: Any = self.parameters.get("properties")
         return cast(dict[str, Any], properties) if isinstance(properties, dict) else {}
 
     @property
     def is_builtin(self) -> bool:
         return self.tool_type in OWN_TYPES
+
+
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+LONGEST_VALUE = 100_000
+
+
+class NewSandboxConfig(Shape):
+    """What clients of V1 may say of a sandbox; kept as it is. How tools run here is the administrator's to say."""
+
+    config: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class SandboxConfig(NewSandboxConfig, Entity):
+    """Holds an organization's variables; each has one."""
+
+    type: Literal["local"] = "local"
+    organization_id: str
+
+
+class NewVariable(Shape):
+    key: Annotated[str, Field(pattern=VARIABLE, max_length=200)]
+    value: Annotated[str, Encrypted(), Field(repr=False, max_length=LONGEST_VALUE)]
+    description: str | None = None
+
+
+class SandboxVariable(NewVariable, Entity):
+    """A variable in the environment of every custom tool of the organization."""
+
+    sandbox_config_id: str
+    organization_id: str

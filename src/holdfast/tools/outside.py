@@ -46,3 +46,14 @@ class Executor(Protocol):
 
 
 Executors = Mapping[ToolType, Executor]
+
+
+async def run(executors: Executors, calling: Calling) -> Ran:
+    """Run a call by whoever runs tools of its type."""
+    executor = executors.get(calling.tool.tool_type)
+    if executor is None:
+        tool = calling.tool
+        return Ran(
+            "error", f"This server cannot run {tool.name}: it knows no way to run tools of type {tool.tool_type}."
+        )
+    return await executor.run(calling)

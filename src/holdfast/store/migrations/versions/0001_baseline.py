@@ -44,6 +44,8 @@ def upgrade() -> None:
     _providers()
     _run_events()
     _runs()
+    _sandbox_configs()
+    _sandbox_variables()
     _search_entries()
     _search_stamps()
     _search_workers()
@@ -801,6 +803,40 @@ def _runs() -> None:
     op.create_index("runs_by_request", "runs", ["organization_id", "thread_id", "request_key"], unique=False)
     op.create_index("runs_by_thread", "runs", ["organization_id", "thread_id", "status", "created_at"], unique=False)
     op.create_index("runs_by_time", "runs", ["organization_id", "created_at"], unique=False)
+
+
+def _sandbox_configs() -> None:
+    op.create_table(
+        "sandbox_configs",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("config", columns.Json(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("sandbox_configs_by_type", "sandbox_configs", ["organization_id", "type"], unique=True)
+
+
+def _sandbox_variables() -> None:
+    op.create_table(
+        "sandbox_variables",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", cipher.EncryptedText(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("sandbox_config_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("sandbox_variables_by_key", "sandbox_variables", ["organization_id", "key"], unique=True)
 
 
 def _search_entries() -> None:

@@ -1,0 +1,149 @@
+"""Running custom tools: what a call needs is put together here, and its source runs in the sandbox."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from holdfast.auth.model import Who
+from holdfast.errors import BadRequest
+from holdfast.kit.reply import encode
+from holdfast.sandbox.model import Outcome, Program, Sandbox
+from holdfast.tools import source
+from holdfast.tools.door import Doors
+from holdfast.tools.fitting import Misfit, fitted
+from holdfast.tools.model import VARIABLE, Tool
+from holdfast.tools.outside import Calling, Ran
+from holdfast.tools.packages import Packages, Unpacked
+from holdfast.tools.source import PythonSource
+
+Language = Literal["python", "javascript", "typescript"]
+
+LANGUAGES: Mapping[str | None, Language] = {
+    None: "python",
+    "python": "python",
+    "javascript": "javascript",
+    "typescript": "typescript",
+}
+GUEST = Path(__file__).with_name("guest.py").read_text()
+"""Calls the tool in the sandbox; the arguments reach it as data."""
+API_KEY = "LETTA_API_KEY"
+"""A tool in whose environment this is gets `client`, which talks to this server."""
+MOST_ENVIRONMENT = 1_000_000
+"""Characters of environment that a program can be given."""
+
+
+class Unrunnable(Exception):
+    """A tool that cannot be run at all; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomTools:
+    """The executor of tools whose source the server has."""
+
+    sandbox: Sandbox
+    packages: Packages
+    doors: Doors
+    variables: Callable[[Who], Awaitable[Mapping[str, str]]]
+    """Those of an organization, by name."""
+    time_limit_s: float
+
+    async def run(self, calling: Calling) -> Ran:
+        """Run a call; whatever goes wrong with it is told in the answer."""
+        limit = calling.tool.return_char_limit
+        try:
+            outcome = await self._outcome(calling)
+        except (Unrunnable, Misfit, Unpacked, BadRequest) as refused:
+            return Ran("error", cut(str(refused), limit))
+        return Ran(
+            status=outcome.status,
+            output=cut(_told(outcome), limit),
+            value=outcome.value,
+            stdout=_lines(outcome.stdout, limit),
+            stderr=_lines(outcome.stderr, limit),
+            fingerprint=outcome.fingerprint,
+        )
+
+    async def _outcome(self, calling: Calling) -> Outcome:
+        tool = calling.tool
+        text, language = _source(tool)
+        arguments = fitted(tool.name, tool.parameters, calling.arguments)
+        environment = _environment(await self.variables(calling.who), calling)
+        program = Program(text, language, tool.name, arguments, environment=environment, time_limit_s=self.time_limit_s)
+        if language != "python":
+            return await self.sandbox.run(program)
+        read = source.read(text, tool.name)
+        program = _python(program, read, calling)
+        if not (read.uses_client and API_KEY in environment):
+            packages = await self.packages.directory(tool.pip_requirements or [], read.imports)
+            return await self.sandbox.run(replace(program, packages=packages))
+        packages = await self.packages.directory(tool.pip_requirements or [], {*read.imports, "letta_client"})
+        async with self.doors.open(calling.who) as socket:
+            return await self.sandbox.run(replace(program, packages=packages, socket=socket))
+
+
+def _python(program: Program, read: PythonSource, calling: Calling) -> Program:
+    """What runs a Python tool: its function itself, or what calls it with more than JSON."""
+    arguments, text = source.completed(read, program.arguments), source.runnable(read, program.source)
+    if read.is_plain and not read.uses_client:
+        return replace(program, source=text, function=read.name, arguments=arguments)
+    return replace(
+        program,
+        source=f"{text}\n\n{GUEST}",
+        function="holdfast_call",
+        arguments={"name": read.name, "arguments": arguments, "agent": calling.agent_state},
+    )
+
+
+def cut(text: str, limit: int) -> str:
+    """At most so many characters, and how many there were more."""
+    return text if len(text) <= limit else f"{text[:limit]}... [truncated {len(text) - limit} characters]"
+
+
+def wants_agent_state(tool: Tool) -> bool:
+    """Whether a tool asks for a copy of its agent."""
+    return "agent_state" in (tool.source_code or "")
+
+
+def _source(tool: Tool) -> tuple[str, Language]:
+    if not tool.source_code:
+        raise Unrunnable(f"{tool.name} has no source code, only a schema; nothing was done. Its client has to run it.")
+    if tool.source_type not in LANGUAGES:
+        known = ", ".join(name for name in LANGUAGES if name)
+        raise Unrunnable(f"{tool.name} is written in {tool.source_type!r}; this server runs {known}.")
+    if tool.npm_requirements:
+        names = ", ".join(each.name for each in tool.npm_requirements)
+        raise Unrunnable(f"{tool.name} needs npm packages ({names}), which this server does not install.")
+    return tool.source_code, LANGUAGES[tool.source_type]
+
+
+def _environment(variables: Mapping[str, str], calling: Calling) -> dict[str, str]:
+    """What the tool finds in its environment; nothing of the server's own."""
+    own = {
+        "LETTA_AGENT_ID": calling.agent_id,
+        "LETTA_PROJECT_ID": calling.project_id,
+        "LETTA_TOOL_ID": calling.tool.id,
+        "LETTA_RUN_ID": calling.run_id,
+    }
+    environment = {**variables, **calling.secrets, **{name: value for name, value in own.items() if value}}
+    for name in environment:
+        if not re.fullmatch(VARIABLE, name):
+            raise Unrunnable(
+                f"{name[:80]!r} is no name of an environment variable: it takes letters, digits and `_`. Rename it."
+            )
+    if sum(map(len, environment.values())) > MOST_ENVIRONMENT:
+        raise Unrunnable(f"The secrets and variables have more than {MOST_ENVIRONMENT} characters together.")
+    return environment
+
+
+def _told(outcome: Outcome) -> str:
+    """What the model reads of a call."""
+    if outcome.status == "error":
+        return outcome.error
+    value: Any = outcome.value
+    return value if isinstance(value, str) else "None" if value is None else encode(value).decode()
+
+
+def _lines(text: str, limit: int) -> list[str]:
+    return [cut(text, limit)] if text else []
