@@ -83,6 +83,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.embedders = Embedders()
     app.state.recall = _recall(app)
     app.state.find = Find(db, app.state.recall)
+    app.state.executors = {}
     app.state.loader = Loader(db, app.state.recall.settle_folder, show_new)
     app.state.runner = Runner(db, _ports(settings, db, app), settings)
     app.state.forgetter = _forgetter(app)
@@ -114,9 +115,9 @@ def _forgetter(app: Starlette) -> Forgetter:
 def _ports(settings: Settings, db: Database, app: Starlette) -> Ports:
     models, find = app.state.organizations, app.state.find
     if settings.redis_url is None:
-        return Ports(models, find, TableFeed(db), models.egress)
+        return Ports(models, find, TableFeed(db), models.egress, app.state.executors)
     redis = Redis(settings.redis_url)
-    return Ports(models, find, RedisFeed(redis), models.egress, RedisCalls(redis))
+    return Ports(models, find, RedisFeed(redis), models.egress, app.state.executors, RedisCalls(redis))
 
 
 def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Middleware]:

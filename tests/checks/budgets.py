@@ -18,7 +18,7 @@ BOUNDARIES: dict[str, str] = {
     "holdfast.embed.line": "whoever waits for a result gets the failure",
     "holdfast.files.loader": "what failed now is read later, or no file would be read any more",
     "holdfast.forget.worker": "what failed now is tried again, or nothing more would be forgotten",
-    "holdfast.loop.act": "a tool's failure is the model's to read",
+    "holdfast.loop.outside": "a tool's failure is the model's to read",
     "holdfast.recall.indexer": "what failed now is indexed later, or nothing new would be found",
     "holdfast.turns.runner": "a background run ends as failed, not as silence",
     "holdfast.turns.sse": "a stream ends with an error event",

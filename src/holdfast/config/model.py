@@ -9,6 +9,7 @@ from typing import Any
 from holdfast.config.forms import (
     DIRECTORY,
     FLAG,
+    HOURS,
     LEVEL,
     ORIGINS,
     PORT,
@@ -194,6 +195,13 @@ class Settings:
     keepalive_seconds: float = field(
         default=20.0,
         metadata=env(SECONDS, "LETTA_KEEPALIVE_INTERVAL", about="A silent stream sends a ping this often."),
+    )
+    approval_hours: float | None = field(
+        default=None,
+        metadata=env(
+            HOURS,
+            about="How long a person can answer when a tool asks for approval; after that it counts as denied.",
+        ),
     )
     llm_timeout_seconds: float | None = field(
         default=None,

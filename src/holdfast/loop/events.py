@@ -34,6 +34,8 @@ class Committed:
 
     step_id: str
     messages: Sequence[Message]
+    is_whole: bool = True
+    """Nothing of the step is missing; otherwise its tools are at work now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Tools whose work is done outside this server's database: in a sandbox, by an MCP server, by somebody else's program."""
+"""Tools whose work is done outside this server's database: in a sandbox, by an MCP server, by a client."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -13,7 +13,7 @@ from holdfast.prompt.skills import ClientSkill
 class ClientTool(Shape):
     """A tool that the client runs itself, for one request."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     description: str | None = None
     parameters: dict[str, Any] | None = None
 

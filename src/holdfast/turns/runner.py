@@ -21,6 +21,7 @@ from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.store.database import Database
 from holdfast.tools.builtin.context import Finder
+from holdfast.tools.outside import Executors
 from holdfast.turns.begin import Asked, Begun, Worker, asked_of, begin
 from holdfast.turns.callback import call_back
 from holdfast.turns.line import Line
@@ -57,6 +58,8 @@ class Ports:
     finder: Finder
     feed: Feed
     egress: Egress
+    executors: Executors
+    """Who runs the tools whose work is done outside."""
     calls: Calls | None = None
     """Tells other processes of cancelled runs; without it they find out with their next heartbeat."""
 
@@ -73,7 +76,7 @@ class Runner:
         self._db = db
         self._ports = ports
         self._patience = settings.drain_seconds
-        self.worker = Worker(self.id, ports.finder)
+        self.worker = Worker(self.id, ports.finder, ports.executors, settings.approval_hours)
         self._line = Line(db, ports.models, self.worker)
         self._live: dict[str, Live] = {}
         self._kept: dict[str, Live] = {}

@@ -38,6 +38,8 @@ class Builtin:
     tool_type: ToolType
     first: Callable[..., Coroutine[Any, Any, Any]] | None = None
     """What one that changes something has to find out before that; it gets the result as `ctx.seen`."""
+    reaches_out: bool = False
+    """Whether one that only looks has an effect elsewhere, or takes long: the step is stored before it is run."""
 
     @property
     def name(self) -> str:
@@ -94,12 +96,15 @@ Function = Callable[Concatenate[ToolContext, P], Any] | Callable[Concatenate[Loo
 
 
 def tool(
-    tool_type: ToolType, first: Callable[..., Coroutine[Any, Any, Any]] | None = None
+    tool_type: ToolType,
+    first: Callable[..., Coroutine[Any, Any, Any]] | None = None,
+    *,
+    reaches_out: bool = False,
 ) -> Callable[[Function[P]], Builtin]:
     """Make a function a built-in tool; `first` takes its arguments, and looks before it changes anything."""
 
     def make(function: Function[P]) -> Builtin:
-        return Builtin(function, tool_type, first)
+        return Builtin(function, tool_type, first, reaches_out)
 
     return make
 
