@@ -19,8 +19,8 @@ TOOLS = (
 
 
 LATER = (
-    *("memory_apply_patch", "run_code", "web_search"),
-    *("send_message_to_agent_async", "search_memory"),
+    *("run_code", "web_search"),
+    *("send_message_to_agent_async",),
 )
 
 

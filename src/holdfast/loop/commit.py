@@ -182,6 +182,7 @@ def _returns(tx: Tx, turn: Turn, planned: Sequence[Planned], step_id: str | None
         cause=Cause(run_id=turn.run.id, step_id=step_id),
         timezone=turn.agent.timezone,
         isolated_block_ids=turn.thread.isolated_block_ids,
+        in_view=[*turn.window, *turn.inputs],
         most_files_open=directories.most_open(turn.agent),
         file_view_characters=directories.view_characters(turn.agent),
     )

@@ -56,6 +56,8 @@ class ToolContext:
     timezone: str | None = None
     isolated_block_ids: Sequence[str] = ()
     """The thread's own blocks, which take the place of the agent's of the same label."""
+    in_view: Sequence[Message] = ()
+    """What the model saw, the newest last."""
     seen: Any = None
     """What the tool found out before the transaction, if it looks first."""
     most_files_open: int = FILES_OPEN

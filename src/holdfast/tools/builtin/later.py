@@ -28,11 +28,6 @@ def texts(description: str) -> Schema:
     return {"type": "array", "items": {"type": "string"}, "description": description}
 
 
-def things(description: str, required: tuple[str, ...], **properties: Schema) -> Schema:
-    one = {"type": "object", "properties": properties, "required": list(required)}
-    return {"type": "array", "items": one, "description": description}
-
-
 @dataclass(frozen=True)
 class Later:
     """A tool as it is known by name and schema."""
@@ -53,21 +48,6 @@ class Later:
         """Changes whenever the wording of the schema does."""
         return hashlib.sha256(encode(self.json_schema)).hexdigest()[:16]
 
-
-PATCHING = (
-    Later(
-        "memory_apply_patch",
-        "letta_memory_core",
-        "Apply a patch to memory blocks: lines that begin with `-` go, with `+` come, and others must match.",
-        {
-            "label": text("The block to patch."),
-            "patch": text(
-                "The patch. For several blocks, parts that begin with `*** Add Block:`, `*** Update Block:` or "
-                "`*** Delete Block:` and the label; `*** Move to:` renames."
-            ),
-        },
-    ),
-)
 
 OUTSIDE = (
     Later(
@@ -134,42 +114,4 @@ OTHER_AGENTS = (
     ),
 )
 
-VOICE = (
-    Later(
-        "search_memory",
-        "letta_voice_sleeptime_core",
-        "Search what was said before, when what is in view does not answer the question.",
-        {
-            "convo_keyword_queries": {**texts("Words to look for."), "type": ["array", "null"]},
-            "start_minutes_ago": {**whole("Only what was said since so many minutes."), "type": ["integer", "null"]},
-            "end_minutes_ago": {**whole("Only what was said before so many minutes."), "type": ["integer", "null"]},
-        },
-    ),
-    Later(
-        "store_memories",
-        "letta_voice_sleeptime_core",
-        "Keep parts of the conversation that is about to leave the view.",
-        {
-            "chunks": things(
-                "The parts, each a range of messages.",
-                ("start_index", "end_index", "context"),
-                start_index=whole("The first message of the part."),
-                end_index=whole("The last message of the part."),
-                context=text("Why it matters, in one or two sentences."),
-            )
-        },
-    ),
-    Later(
-        "rethink_user_memory",
-        "letta_voice_sleeptime_core",
-        "Rewrite the memory block about the user.",
-        {"new_memory": text("The complete new text of the block.")},
-    ),
-    Later(
-        "finish_rethinking_memory",
-        "letta_voice_sleeptime_core",
-        "Say that the memory is in order and nothing is left to do.",
-    ),
-)
-
-EVERY = (*PATCHING, *OUTSIDE, *OTHER_AGENTS, *VOICE)
+EVERY = (*OUTSIDE, *OTHER_AGENTS)

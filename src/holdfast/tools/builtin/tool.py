@@ -81,7 +81,9 @@ class Builtin:
             "description": parsed(inspect.getdoc(self.function)).description,
             "parameters": {
                 "type": "object",
-                "properties": {name: _plain(schema) for name, schema in properties.items()},
+                "properties": {
+                    name: _nullable(_plain(schema), schema, name in required) for name, schema in properties.items()
+                },
                 "required": required,
             },
         }
@@ -137,4 +139,11 @@ def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     real = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
     if len(real) == 1:
         plain = {**real[0], **plain}
+    return plain
+
+
+def _nullable(plain: dict[str, Any], schema: Mapping[str, Any], is_required: bool) -> dict[str, Any]:
+    """What must be given may be null all the same, where the schema says so."""
+    if is_required and any(option.get("type") == "null" for option in schema.get("anyOf", ())):
+        plain["type"] = [plain["type"], "null"]
     return plain
