@@ -18,10 +18,7 @@ TOOLS = (
 )
 
 
-LATER = (
-    *("run_code", "web_search"),
-    *("send_message_to_agent_async",),
-)
+LATER = ("run_code", "web_search")
 
 
 @dataclass

@@ -110,7 +110,17 @@ async def _looked(turn: Turn, planned: Planned) -> Planned:
 
 
 def looking(turn: Turn) -> LookContext:
-    return LookContext(turn.finder, turn.who, turn.agent.id, turn.thread.id, turn.agent.timezone)
+    return LookContext(
+        find=turn.finder,
+        outside=turn.outside,
+        who=turn.who,
+        agent_id=turn.agent.id,
+        thread_id=turn.thread.id,
+        agent_name=turn.agent.name,
+        run_id=turn.run.id,
+        chain=turn.chain,
+        timezone=turn.agent.timezone,
+    )
 
 
 def act(ctx: ToolContext, planned: Sequence[Planned]) -> list[ToolReturnPart]:

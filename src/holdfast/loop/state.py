@@ -22,7 +22,7 @@ from holdfast.messages.threads import Thread
 from holdfast.prompt.skills import ClientSkill
 from holdfast.runs.model import Run, StopReason
 from holdfast.store.table import Tx
-from holdfast.tools.builtin.context import Finder
+from holdfast.tools.builtin.context import Chain, Finder, Outside
 from holdfast.tools.model import Tool
 from holdfast.tools.outside import Executors
 
@@ -57,6 +57,7 @@ class Turn:
     provider: Provider
     models: Models
     finder: Finder
+    outside: Outside
     context_window: int
     executors: Executors = field(default_factory=dict[Any, Any])
     """Who runs the tools whose work is done outside."""
@@ -68,6 +69,8 @@ class Turn:
     """The returns of what the run was doing when the process before this one died."""
     transcript: GrowingTranscript = field(default_factory=GrowingTranscript)
     """The window as it is sent."""
+    chain: Chain = field(default_factory=Chain)
+    """Which agents have caused it."""
     recalled: Recalled | None = None
     """What the agent's memory holds about it, if it is to be shown that."""
     result: "Callable[[Tx, Turn, StopReason], Mapping[str, Any]] | None" = None

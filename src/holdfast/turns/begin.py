@@ -29,7 +29,7 @@ from holdfast.runs.model import Run, StopReason
 from holdfast.store.jsontext import from_json, to_json
 from holdfast.store.table import Tx
 from holdfast.tools import store as tools
-from holdfast.tools.builtin.context import Finder
+from holdfast.tools.builtin.context import Chain, Finder, Outside
 from holdfast.tools.model import Tool
 from holdfast.tools.outside import Executors
 from holdfast.turns import inputs, repeats, waiting
@@ -54,6 +54,10 @@ class Asked:
     is_repeated: bool = False
     """The SDK sends it again, because an answer did not reach it."""
     request_id: str | None = None
+    chain: Chain = field(default_factory=Chain)
+    """Which agents have caused it, by what they sent each other."""
+    patience: float | None = None
+    """How many seconds it may wait for its thread, if less than usual."""
     to: str = ""
     """The agent or conversation as the path names it."""
 
@@ -78,6 +82,7 @@ class Worker:
 
     id: str
     finder: Finder
+    outside: Outside
     executors: Executors = field(default_factory=dict[Any, Any])
     approval_hours: float | None = None
     """How long a request for approval can be answered; None for always."""
@@ -205,6 +210,8 @@ def _turn(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: 
         provider=chosen.provider,
         models=chosen.models,
         finder=chosen.worker.finder,
+        outside=chosen.worker.outside,
+        chain=asked.chain,
         context_window=chosen.context_window,
         executors=chosen.worker.executors,
         client_tools=frozenset(tool.name for tool in body.client_tools or ()),
@@ -284,7 +291,14 @@ def request_of(asked: Asked) -> dict[str, Any]:
     """What another process needs to go on with a run; the messages are its input already."""
     who = {"user_id": asked.who.user_id, "scopes": sorted(asked.who.scopes), "key_id": asked.who.key_id}
     body = asked.body.model_dump(mode="json", exclude={"messages", "input"})
-    return {"who": who, "body": body, "request_id": asked.request_id, "to": asked.to, "is_async": asked.is_async}
+    return {
+        "who": who,
+        "body": body,
+        "request_id": asked.request_id,
+        "to": asked.to,
+        "is_async": asked.is_async,
+        "chain": asked.chain.length,
+    }
 
 
 def asked_of(run: Run) -> Asked:
@@ -301,6 +315,7 @@ def asked_of(run: Run) -> Asked:
         callback_url=run.callback_url,
         request_id=kept.get("request_id"),
         to=kept.get("to", ""),
+        chain=Chain(length=kept.get("chain", 0)),
     )
 
 

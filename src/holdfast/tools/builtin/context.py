@@ -42,6 +42,51 @@ class Finder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """How a run has come about by what agents sent each other."""
+
+    waiting: tuple[str, ...] = ()
+    """The agents that wait for what it comes to, the first one first."""
+    length: int = 0
+    """How many messages of agents led to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """An agent that sends another one a message."""
+
+    who: Who
+    agent_id: str
+    agent_name: str
+    run_id: str
+    chain: Chain
+    """How its own run has come about."""
+
+
+class OtherAgents(Protocol):
+    """Reaches the other agents of an organization."""
+
+    async def ask(self, sender: Sender, agent_id: str, message: str) -> Sequence[str]:
+        """What another agent says to a message."""
+        ...
+
+    async def tell(self, sender: Sender, agent_id: str, message: str) -> None:
+        """Send a message to another agent without waiting for what comes of it."""
+        ...
+
+    async def tagged(self, who: Who, every: Sequence[str], some: Sequence[str], limit: int) -> Sequence[str]:
+        """The ids of agents that have every tag of the first list, and one of the second if there are any."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What built-in tools reach besides the database."""
+
+    others: OtherAgents
+
+
+@dataclass(frozen=True, slots=True)
 class ToolContext:
     """On whose behalf a tool runs, and in which transaction: the one that commits the step."""
 
@@ -69,7 +114,15 @@ class LookContext:
     """The same for a tool that changes nothing: it looks before the step is stored, and may take its time."""
 
     find: Finder
+    outside: Outside
     who: Who
     agent_id: str
     thread_id: str
+    agent_name: str
+    run_id: str
+    chain: Chain
     timezone: str | None = None
+
+    @property
+    def sender(self) -> Sender:
+        return Sender(self.who, self.agent_id, self.agent_name, self.run_id, self.chain)

@@ -89,29 +89,4 @@ OUTSIDE = (
     ),
 )
 
-OTHER_AGENTS = (
-    Later(
-        "send_message_to_agent_and_wait_for_reply",
-        "letta_multi_agent_core",
-        "Send a message to another agent and wait for its answer.",
-        {"message": text("What to say."), "other_agent_id": text("The id of the agent, agent-….")},
-    ),
-    Later(
-        "send_message_to_agents_matching_tags",
-        "letta_multi_agent_core",
-        "Send a message to all agents with certain tags and wait for their answers.",
-        {
-            "message": text("What to say."),
-            "match_all": texts("Tags that an agent must all have."),
-            "match_some": texts("Tags of which an agent must have one."),
-        },
-    ),
-    Later(
-        "send_message_to_agent_async",
-        "letta_multi_agent_core",
-        "Send a message to another agent without waiting for an answer.",
-        {"message": text("What to say."), "other_agent_id": text("The id of the agent, agent-….")},
-    ),
-)
-
-EVERY = (*OUTSIDE, *OTHER_AGENTS)
+EVERY = OUTSIDE

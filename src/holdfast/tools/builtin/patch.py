@@ -45,7 +45,7 @@ class Hunk:
 
 
 @dataclass(slots=True)
-class Section:
+class PatchPart:
     """What is to be done with one block."""
 
     action: Action
@@ -54,9 +54,9 @@ class Section:
     move_to: str | None = None
 
 
-def sections(label: str, patch: str) -> list[Section]:
+def sections(label: str, patch: str) -> list[PatchPart]:
     """The parts of a patch; one without headings is about the block of the given label."""
-    found: list[Section] = []
+    found: list[PatchPart] = []
     for line in patch.splitlines():
         if line.rstrip() in FRAMES:
             continue
@@ -72,19 +72,19 @@ def sections(label: str, patch: str) -> list[Section]:
         elif found:
             found[-1].lines.append(line)
         elif line.strip():
-            return [Section("Update", label, patch.splitlines())]
+            return [PatchPart("Update", label, patch.splitlines())]
     if not found:
         raise ToolError("The patch is empty; nothing was changed.")
     return found
 
 
-def _section(action: str, label: str) -> Section:
+def _section(action: str, label: str) -> PatchPart:
     if not label:
         raise ToolError(f"`*** {action} Block:` names no block; write its label behind it. Nothing was changed.")
-    return Section(ACTIONS[action], label)
+    return PatchPart(ACTIONS[action], label)
 
 
-def added(section: Section) -> str:
+def added(section: PatchPart) -> str:
     """The text of a new block."""
     wrong = next((line for line in section.lines if line.strip() and not line.startswith("+")), None)
     if wrong is not None:

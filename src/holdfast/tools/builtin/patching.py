@@ -3,7 +3,7 @@
 from holdfast.blocks import store as blocks
 from holdfast.tools.builtin.context import ToolContext
 from holdfast.tools.builtin.editing import check_label, create, editable, labels, own, refuse_line_numbers, write
-from holdfast.tools.builtin.patch import Section, added, hunks, patched, sections
+from holdfast.tools.builtin.patch import PatchPart, added, hunks, patched, sections
 from holdfast.tools.builtin.tool import ToolError, tool
 
 
@@ -27,7 +27,7 @@ def memory_apply_patch(ctx: ToolContext, label: str, patch: str) -> str:
     return "\n".join(done)
 
 
-def _done(ctx: ToolContext, part: Section) -> str:
+def _done(ctx: ToolContext, part: PatchPart) -> str:
     match part.action:
         case "Add":
             return _add(ctx, part)
@@ -37,7 +37,7 @@ def _done(ctx: ToolContext, part: Section) -> str:
             return _update(ctx, part)
 
 
-def _add(ctx: ToolContext, part: Section) -> str:
+def _add(ctx: ToolContext, part: PatchPart) -> str:
     if part.label in labels(ctx):
         raise ToolError(f"There is a block {part.label!r} already; update it. Nothing was changed.")
     value = added(part)
@@ -46,14 +46,14 @@ def _add(ctx: ToolContext, part: Section) -> str:
     return f"Added the block {part.label!r}."
 
 
-def _delete(ctx: ToolContext, part: Section) -> str:
+def _delete(ctx: ToolContext, part: PatchPart) -> str:
     if any(line.strip() for line in part.lines):
         raise ToolError(f"Lines follow the heading that deletes the block {part.label!r}. Nothing was changed.")
     blocks.detach(ctx.tx, ctx.who, ctx.agent_id, own(ctx, part.label).id, ctx.cause)
     return f"Deleted the block {part.label!r}."
 
 
-def _update(ctx: ToolContext, part: Section) -> str:
+def _update(ctx: ToolContext, part: PatchPart) -> str:
     changes = hunks(part.lines)
     if not changes and part.move_to is None:
         raise ToolError(f"The patch changes nothing in the block {part.label!r}; give lines that begin with - or +.")

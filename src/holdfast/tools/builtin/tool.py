@@ -31,7 +31,8 @@ class Arguments(BaseModel):
 class Builtin:
     """A function that takes the context and then what the model chose.
 
-    One that changes something is synchronous and part of the step's transaction; one that only looks is asynchronous.
+    One that changes something here is synchronous and part of the step's transaction; one that only looks, or has its
+    effect outside, is asynchronous.
     """
 
     function: Callable[..., Any]
@@ -47,7 +48,7 @@ class Builtin:
 
     @cached_property
     def looks(self) -> bool:
-        """Whether it changes nothing, and is run before the step is stored."""
+        """Whether it changes nothing in the transaction, and is run before that."""
         return inspect.iscoroutinefunction(self.function)
 
     @cached_property

@@ -71,7 +71,7 @@ def _best(hits: Iterable[Found[Message]]) -> list[Found[Message]]:
     return list(found.values())
 
 
-class Chunk(TypedDict):
+class Stretch(TypedDict):
     """A part of the conversation that is worth keeping."""
 
     start_index: int
@@ -80,7 +80,7 @@ class Chunk(TypedDict):
 
 
 @tool("letta_voice_sleeptime_core")
-def store_memories(ctx: ToolContext, chunks: list[Chunk]) -> str:
+def store_memories(ctx: ToolContext, chunks: list[Stretch]) -> str:
     """Keep parts of the numbered conversation that you were sent, because it is about to leave the view.
 
     Args:
@@ -117,7 +117,7 @@ def _lines(text: str) -> Mapping[int, str]:
     return lines
 
 
-def _part(lines: Mapping[int, str], chunk: Chunk) -> str:
+def _part(lines: Mapping[int, str], chunk: Stretch) -> str:
     start, end = chunk["start_index"], chunk["end_index"]
     said_there = [text for number, text in lines.items() if start <= number <= end]
     if start not in lines or end not in lines or not said_there:
