@@ -43,6 +43,7 @@ from holdfast.routers import ROUTERS
 from holdfast.runs.feed import TableFeed
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
+from holdfast.tools.web.search import WebSearch
 from holdfast.turns.runner import Ports, Runner
 
 log = logging.getLogger("holdfast")
@@ -113,11 +114,16 @@ def _forgetter(app: Starlette) -> Forgetter:
 
 
 def _ports(settings: Settings, db: Database, app: Starlette) -> Ports:
-    models, find = app.state.organizations, app.state.find
-    if settings.redis_url is None:
-        return Ports(models, find, TableFeed(db), models.egress, app.state.executors)
-    redis = Redis(settings.redis_url)
-    return Ports(models, find, RedisFeed(redis), models.egress, app.state.executors, RedisCalls(redis))
+    redis = None if settings.redis_url is None else Redis(settings.redis_url)
+    return Ports(
+        models=app.state.organizations,
+        finder=app.state.find,
+        feed=TableFeed(db) if redis is None else RedisFeed(redis),
+        egress=app.state.egress,
+        executors=app.state.executors,
+        search=WebSearch(settings.environment, settings.web_search),
+        calls=None if redis is None else RedisCalls(redis),
+    )
 
 
 def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Middleware]:

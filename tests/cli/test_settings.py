@@ -32,6 +32,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "llm_timeout_seconds": ("60", 60.0),
     "tool_timeout_seconds": ("10", 10.0),
     "mcp_timeout_seconds": ("5", 5.0),
+    "web_search": ("Exa", "exa"),
     "max_body_mb": ("8", 8),
     "no_default_actor": ("yes", True),
     "drain_seconds": ("0", 0),

@@ -18,7 +18,7 @@ TOOLS = (
 )
 
 
-LATER = ("run_code", "web_search")
+LATER = ("run_code", "run_code_with_tools")
 
 
 @dataclass

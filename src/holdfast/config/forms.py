@@ -83,6 +83,11 @@ def _level(text: str) -> str:
     return {"critical": "error", "warn": "warning"}.get(text.lower()) or LEVELS[LEVELS.index(text.lower())]
 
 
+def _engine(text: str) -> str:
+    return ENGINES[ENGINES.index(text.lower())]
+
+
+ENGINES = ("tavily", "exa", "brave", "searxng")
 LEVELS = ("debug", "info", "warning", "error")
 TEXT = Form(str, "text")
 FLAG = Form(_flag, "true or false")
@@ -96,4 +101,5 @@ DIRECTORY = Form(Path, "a directory")
 POSTGRES = Form(_uri, "postgresql://user:password@host:port/database")
 REDIS = Form(_redis, "redis://user:password@host:port/0, or rediss:// for TLS")
 SCHEMA = Form(_schema, "a lower-case name of letters, digits and _")
+ENGINE = Form(_engine, "tavily, exa, brave or searxng")
 LEVEL = Form(_level, "debug, info, warning or error")

@@ -8,6 +8,7 @@ from typing import Any
 
 from holdfast.config.forms import (
     DIRECTORY,
+    ENGINE,
     FLAG,
     HOURS,
     LEVEL,
@@ -227,6 +228,12 @@ class Settings:
             *("LETTA_MCP_EXECUTE_TOOL_TIMEOUT", "MCP_EXECUTE_TOOL_TIMEOUT"),
             about="How long one call of an MCP tool may take.",
             idle="this version does not call MCP servers",
+        ),
+    )
+    web_search: str | None = field(
+        default=None,
+        metadata=env(
+            ENGINE, about="The search engine of agents, when the keys of several are set; else the first of them."
         ),
     )
     max_body_mb: int = field(

@@ -22,6 +22,8 @@ from holdfast.runs.model import Run
 from holdfast.store.database import Database
 from holdfast.tools.builtin.context import Finder, Outside
 from holdfast.tools.outside import Executors
+from holdfast.tools.web.page import Pages
+from holdfast.tools.web.search import WebSearch
 from holdfast.turns.begin import Asked, Begun, Worker, asked_of, begin
 from holdfast.turns.callback import call_back
 from holdfast.turns.line import Line
@@ -61,6 +63,7 @@ class Ports:
     egress: Egress
     executors: Executors
     """Who runs the tools whose work is done outside."""
+    search: WebSearch
     calls: Calls | None = None
     """Tells other processes of cancelled runs; without it they find out with their next heartbeat."""
 
@@ -77,7 +80,7 @@ class Runner:
         self._db = db
         self._ports = ports
         self._patience = settings.drain_seconds
-        outside = Outside(Others(db, self))
+        outside = Outside(Others(db, self), ports.search, Pages(ports.egress))
         self.worker = Worker(self.id, ports.finder, outside, ports.executors, settings.approval_hours)
         self._line = Line(db, ports.models, self.worker)
         self._live: dict[str, Live] = {}

@@ -15,6 +15,8 @@ from holdfast.kit.found import Found
 from holdfast.messages.model import Message
 from holdfast.messages.store import Narrowed
 from holdfast.store.table import Tx
+from holdfast.tools.web.page import Pages
+from holdfast.tools.web.search import WebSearch
 
 
 class Finder(Protocol):
@@ -84,6 +86,8 @@ class Outside:
     """What built-in tools reach besides the database."""
 
     others: OtherAgents
+    search: WebSearch
+    pages: Pages
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,28 +65,6 @@ OUTSIDE = (
         "Run a Python program in which your other tools can be called as functions.",
         {"code": text("The program.")},
     ),
-    Later(
-        "web_search",
-        "letta_builtin",
-        "Search the web and return the pages that fit best.",
-        {"query": text("What to look for.")},
-        {
-            "num_results": whole("How many results, 10 when left out."),
-            "category": text("The kind of page to look for, such as news, company or research paper."),
-            "include_text": yes_or_no("Whether the text of the pages comes along; false when left out."),
-            "include_domains": texts("Only pages of these domains."),
-            "exclude_domains": texts("No pages of these domains."),
-            "start_published_date": text("Only pages published from then on: an ISO date."),
-            "end_published_date": text("Only pages published until then: an ISO date."),
-            "user_location": text("The country from which to search, in two letters."),
-        },
-    ),
-    Later(
-        "fetch_webpage",
-        "letta_builtin",
-        "Read a web page as Markdown text.",
-        {"url": text("The address of the page.")},
-    ),
 )
 
 EVERY = OUTSIDE

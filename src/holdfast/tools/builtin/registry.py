@@ -2,11 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 
-from holdfast.tools.builtin import archival, conversation, files, later, memory, memory_command, others, patching, voice
+from holdfast.tools.builtin import (
+    archival,
+    conversation,
+    files,
+    later,
+    memory,
+    memory_command,
+    others,
+    patching,
+    voice,
+    web,
+)
 from holdfast.tools.builtin.later import Later
 from holdfast.tools.builtin.tool import Builtin
 
-AREAS = (archival, conversation, files, memory, memory_command, others, patching, voice)
+AREAS = (archival, conversation, files, memory, memory_command, others, patching, voice, web)
 
 _runnable: Mapping[str, Builtin] = {
     made.name: made for area in AREAS for made in vars(area).values() if isinstance(made, Builtin)
