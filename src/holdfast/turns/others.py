@@ -20,7 +20,7 @@ from holdfast.turns.requests import SendMessage
 BUSY_S = 60.0
 """How long an agent waits for another one that works on something else."""
 
-ANSWER_S = 900.0
+ANSWER_S = 600.0
 """How long it waits for the answer, all in all."""
 
 WITHOUT_ANSWER = {

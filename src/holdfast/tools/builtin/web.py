@@ -38,7 +38,7 @@ class WebNarrow(TypedDict, total=False):
     user_location: str | None
 
 
-@tool("letta_builtin")
+@tool("letta_builtin", reaches_out=True)
 async def web_search(ctx: LookContext, query: str, **given: Unpack[WebNarrow]) -> dict[str, Any]:
     """Search the web and return the pages that fit best.
 
@@ -122,7 +122,7 @@ def _result(found: WebResult, characters: int) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 
-@tool("letta_builtin")
+@tool("letta_builtin", reaches_out=True)
 async def fetch_webpage(ctx: LookContext, url: str) -> str:
     """Read a web page, or a PDF or text file in the web, as Markdown text.
 
