@@ -1,0 +1,233 @@
+"""One sandbox that was started: it waits for its program, runs it, and is gone."""
+
+import asyncio
+import json
+import struct
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+from holdfast.errors import AppError
+from holdfast.kit.text import clean, clean_tree
+from holdfast.sandbox.model import SOCKET, Calls, Limits, Program
+from holdfast.sandbox.walls import Shape, Started, Walls
+
+STARTING_S = 30
+ENDING_S = 10
+LOOK_EVERY_S = 0.25
+SIGNALS = {4: "an illegal instruction", 6: "an abort", 7: "a bad memory access", 11: "a bad memory access"}
+
+
+class Ended(Exception):
+    """The program cannot go on; the sentence says why."""
+
+
+class Output(asyncio.Protocol):
+    """What comes out of a pipe: its beginning is kept, and too much of it is told."""
+
+    def __init__(self, most: int, flood: int, flooded: asyncio.Event) -> None:
+        self._kept = bytearray()
+        self._most, self._left, self._flooded = most, flood, flooded
+        self._total = 0
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self._total += len(data)
+        self._kept += data[: self._most - len(self._kept)]
+        if self._total > self._left:
+            self._flooded.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    @property
+    def text(self) -> str:
+        more = self._total - len(self._kept)
+        return clean(self._kept.decode(errors="replace")) + (f"\n[{more} more bytes]" if more else "")
+
+
+class Box:
+    """The server's side of it."""
+
+    def __init__(self, started: Started, limits: Limits) -> None:
+        self._started, self._limits = started, limits
+        self._most = limits.result_kb * 1024 + 65536
+        self._flooded = asyncio.Event()
+
+    @classmethod
+    async def start(cls, walls: Walls, shape: Shape, limits: Limits, threads: Executor) -> "Box":
+        """A sandbox that is ready; `Ended` when there is none to be had."""
+        making = threads.submit(walls.start, shape)
+        try:
+            started = await asyncio.wrap_future(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(_discard)
+            raise
+        except OSError as failed:
+            raise Ended(str(failed)) from failed
+        box = cls(started, limits)
+        try:
+            await box._greet()
+        except BaseException:
+            box.kill()
+            raise
+        return box
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still there to be used."""
+        return self._started.process.poll() is None
+
+    def kill(self) -> None:
+        """End everything in it."""
+        self._started.process.kill()
+
+    async def run(self, program: Program, calls: Calls | None) -> tuple[Any, str]:
+        """What the function returned, and what went wrong if something did; `said` has what was printed."""
+        limit = asyncio.timeout(program.time_limit_s)
+        watching = asyncio.create_task(self._watch())
+        try:
+            async with limit:
+                return await self._converse(program, calls)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return None, f"It did not end within {program.time_limit_s:g} seconds and was stopped."
+        except Ended as ended:
+            return None, self._flood() or str(ended)
+        finally:
+            watching.cancel()
+            await asyncio.shield(self.end())
+
+    async def end(self) -> None:
+        """Wait until nothing is left of it."""
+        self.kill()
+        self._writer.close()
+        ends = asyncio.gather(self.stdout.closed, self.stderr.closed)
+        await asyncio.wait((asyncio.ensure_future(ends),), timeout=ENDING_S)
+        for transport in self._pipes:
+            transport.close()
+        await asyncio.to_thread(self._started.process.wait, ENDING_S)
+        await asyncio.to_thread(self._started.discard)
+
+    async def _greet(self) -> None:
+        process, loop = self._started.process, asyncio.get_running_loop()
+        self._reader, self._writer = await asyncio.open_connection(sock=self._started.channel)
+        kept, flood = self._limits.output_kb * 1024, self._limits.flood
+        out, self.stdout = await loop.connect_read_pipe(lambda: Output(kept, flood, self._flooded), process.stdout)
+        err, self.stderr = await loop.connect_read_pipe(lambda: Output(kept, flood, self._flooded), process.stderr)
+        self._pipes = (out, err)
+        try:
+            async with asyncio.timeout(STARTING_S):
+                await self._send(self._started.setup)
+                await self._receive()
+        except TimeoutError:
+            await self.end()
+            raise Ended(f"it was not ready within {STARTING_S} seconds") from None
+        except Ended:
+            await self.end()
+            raise Ended(self.stderr.text.strip()[-500:] or "it ended before it was ready") from None
+
+    async def _converse(self, program: Program, calls: Calls | None) -> tuple[Any, str]:
+        await self._send(_told(program))
+        while True:
+            match await self._receive():
+                case {"done": {"status": "success", "value": value}}:
+                    return value, ""
+                case {"done": {"error": str(error)}}:
+                    return None, error
+                case {"call": str(name), "arguments": arguments} if calls and name in program.functions:
+                    await self._send(await _answer(calls, name, arguments))
+                case _:
+                    raise Ended("It wrote to the server's own connection.")
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        text = json.dumps(message).encode()
+        try:
+            self._writer.write(struct.pack(">I", len(text)) + text)
+            await self._writer.drain()
+        except OSError:
+            raise Ended(await self._last_words()) from None
+
+    async def _receive(self) -> Any:
+        try:
+            (length,) = struct.unpack(">I", await self._reader.readexactly(4))
+            if length > self._most:
+                raise Ended("It wrote to the server's own connection.")
+            return clean_tree(json.loads(await self._reader.readexactly(length)))
+        except (asyncio.IncompleteReadError, OSError):
+            raise Ended(await self._last_words()) from None
+        except (ValueError, RecursionError):
+            raise Ended("It wrote to the server's own connection.") from None
+
+    async def _watch(self) -> None:
+        """Stop it when it prints without end, or keeps more than it may where nothing else holds it back."""
+        while not (self._flooded.is_set() or self._scratch_full):
+            try:
+                timeout = LOOK_EVERY_S if self._started.scratch else None
+                await asyncio.wait_for(self._flooded.wait(), timeout)
+            except TimeoutError:
+                self._scratch_full = await asyncio.to_thread(_holds, self._started.scratch) > self._room
+        self.kill()
+
+    _scratch_full = False
+
+    @property
+    def _room(self) -> int:
+        return self._limits.scratch_mb * 2**20
+
+    def _flood(self) -> str:
+        if self._flooded.is_set():
+            return f"It printed more than {self._limits.flood // 2**20} MB and was stopped."
+        if self._scratch_full:
+            return f"It kept more than {self._limits.scratch_mb} MB in its directory and was stopped."
+        return ""
+
+    async def _last_words(self) -> str:
+        """Why it ended without an answer."""
+        try:
+            code = await asyncio.to_thread(self._started.process.wait, 2)
+        except subprocess.TimeoutExpired:
+            return "It closed its connection to the server, so that it could not answer."
+        signal = -code if code < 0 else code - 128 if code > 128 else 0
+        if signal in (9, 24):
+            return "It was killed: it used more memory or processor time than it may."
+        if signal:
+            return f"It crashed: {SIGNALS.get(signal, 'it was ended')} (signal {signal})."
+        return f"It ended itself with exit code {code} before it had an answer."
+
+
+def _discard(making: Future[Started]) -> None:
+    if not making.cancelled() and making.exception() is None:
+        making.result().discard()
+
+
+def _told(program: Program) -> dict[str, Any]:
+    """The program as the inside gets it."""
+    told = {name: value for name, value in asdict(program).items() if name not in ("packages", "socket", "network")}
+    if program.socket is not None:
+        told["environment"] = {**program.environment, "HOLDFAST_SOCKET": SOCKET}
+    return told
+
+
+async def _answer(calls: Calls, name: str, arguments: Any) -> dict[str, Any]:
+    if not isinstance(arguments, dict):
+        return {"error": f"{name} takes arguments by name."}
+    try:
+        return {"value": await calls(name, cast(dict[str, Any], arguments))}
+    except AppError as refused:
+        return {"error": refused.detail}
+
+
+def _holds(place: Path | None) -> int:
+    """How many bytes are in a directory and below; links are not followed."""
+    if place is None:
+        return 0
+    try:
+        return sum(path.lstat().st_blocks * 512 for path in place.rglob("*"))
+    except OSError:
+        return 0
