@@ -41,6 +41,7 @@ from holdfast.rehearsal import rehearse
 from holdfast.repeats.middleware import Repeats
 from holdfast.routers import ROUTERS
 from holdfast.runs.feed import TableFeed
+from holdfast.sandbox.programs import Programs
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
 from holdfast.tools.web.search import WebSearch
@@ -81,6 +82,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.models = models
     app.state.egress = Egress(settings.allow_private_urls)
     app.state.organizations = OrganizationModels(db, models, app.state.egress)
+    app.state.sandbox = Programs()
     app.state.embedders = Embedders()
     app.state.recall = _recall(app)
     app.state.find = Find(db, app.state.recall)
@@ -121,6 +123,7 @@ def _ports(settings: Settings, db: Database, app: Starlette) -> Ports:
         feed=TableFeed(db) if redis is None else RedisFeed(redis),
         egress=app.state.egress,
         executors=app.state.executors,
+        sandbox=app.state.sandbox,
         search=WebSearch(settings.environment, settings.web_search),
         calls=None if redis is None else RedisCalls(redis),
     )
@@ -167,6 +170,7 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.runner.drain()
     await app.state.forgetter.stop()
     await app.state.runner.stop()
+    await app.state.sandbox.close()
     await app.state.loader.stop()
     await app.state.recall.indexer.stop()
     app.state.embedders.close()

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
+from holdfast.agents import directories
+from holdfast.history.model import Cause
 from holdfast.kit.text import clean_tree
 from holdfast.loop import approve, prefill, rules
 from holdfast.loop.approve import Decision
 from holdfast.loop.rules import Allowed
 from holdfast.loop.state import Turn
 from holdfast.messages.model import ToolCallPart, ToolReturnPart
+from holdfast.store.table import Tx
 from holdfast.tools.builtin import run
 from holdfast.tools.builtin.context import LookContext, ToolContext
 from holdfast.tools.model import RETURN_CHAR_LIMIT, Tool
@@ -110,6 +113,7 @@ async def _looked(turn: Turn, planned: Planned) -> Planned:
 
 
 def looking(turn: Turn) -> LookContext:
+    """What a tool knows that changes nothing here."""
     return LookContext(
         find=turn.finder,
         outside=turn.outside,
@@ -120,6 +124,24 @@ def looking(turn: Turn) -> LookContext:
         run_id=turn.run.id,
         chain=turn.chain,
         timezone=turn.agent.timezone,
+    )
+
+
+def changing(tx: Tx, turn: Turn, step_id: str | None) -> ToolContext:
+    """What a tool knows that changes something in this transaction."""
+    return ToolContext(
+        tx=tx,
+        who=turn.who,
+        agent_id=turn.agent.id,
+        thread_id=turn.thread.id,
+        agent_name=turn.agent.name,
+        embedding={"embedding": turn.agent.embedding, "embedding_config": turn.agent.embedding_config},
+        cause=Cause(run_id=turn.run.id, step_id=step_id),
+        timezone=turn.agent.timezone,
+        isolated_block_ids=turn.thread.isolated_block_ids,
+        in_view=[*turn.window, *turn.inputs],
+        most_files_open=directories.most_open(turn.agent),
+        file_view_characters=directories.view_characters(turn.agent),
     )
 
 

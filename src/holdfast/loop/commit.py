@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdfast.agents import directories
 from holdfast.agents import store as agents
 from holdfast.errors import AppError
-from holdfast.history.model import Cause
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.model import Call
 from holdfast.loop import rules
-from holdfast.loop.act import Planned, act
+from holdfast.loop.act import Planned, act, changing
 from holdfast.loop.answer import Answer
 from holdfast.loop.approve import Answered
 from holdfast.loop.dialect import Made, Outcome, Verdict
@@ -28,7 +26,6 @@ from holdfast.runs.model import StopReason, status_of
 from holdfast.steps import store as steps
 from holdfast.steps.model import Step
 from holdfast.store.table import Tx
-from holdfast.tools.builtin.context import ToolContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,21 +169,7 @@ def message_of(
 def _returns(tx: Tx, turn: Turn, planned: Sequence[Planned], step_id: str | None) -> tuple[Message, int]:
     """The returns of all calls as one message, and how many nanoseconds they took."""
     began = time.perf_counter_ns()
-    ctx = ToolContext(
-        tx=tx,
-        who=turn.who,
-        agent_id=turn.agent.id,
-        thread_id=turn.thread.id,
-        agent_name=turn.agent.name,
-        embedding={"embedding": turn.agent.embedding, "embedding_config": turn.agent.embedding_config},
-        cause=Cause(run_id=turn.run.id, step_id=step_id),
-        timezone=turn.agent.timezone,
-        isolated_block_ids=turn.thread.isolated_block_ids,
-        in_view=[*turn.window, *turn.inputs],
-        most_files_open=directories.most_open(turn.agent),
-        file_view_characters=directories.view_characters(turn.agent),
-    )
-    returns = message_of(turn, "tool", list(act(ctx, planned)), step_id=step_id)
+    returns = message_of(turn, "tool", list(act(changing(tx, turn, step_id), planned)), step_id=step_id)
     return returns, time.perf_counter_ns() - began
 
 

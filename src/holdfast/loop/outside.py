@@ -1,22 +1,26 @@
 """Calls whose work is done elsewhere: run after the model's message was stored, and before their returns are."""
 
 import asyncio
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from keyword import iskeyword
 from typing import Any
 
 import orjson
 
 from holdfast.agents import load, wire
 from holdfast.agents.load import ALL, Loaded
-from holdfast.errors import AppError
+from holdfast.errors import AppError, BadRequest
+from holdfast.kit.ids import new_id
 from holdfast.kit.reply import encode
-from holdfast.loop.act import Planned, arguments_of, limit, looking
+from holdfast.loop.act import Planned, act, arguments_of, changing, limit, look, looking, plan
 from holdfast.loop.rules import REFUSED
 from holdfast.loop.state import Turn
-from holdfast.messages.model import ToolReturnPart
+from holdfast.messages.model import ToolCallPart, ToolReturnPart
 from holdfast.store.database import Database
+from holdfast.store.table import Tx
 from holdfast.tools.builtin import run
 from holdfast.tools.model import Tool
 from holdfast.tools.outside import Calling
@@ -28,6 +32,9 @@ STOPPING_S = 5.0
 WITHHELD = ("tools", "secrets", "tool_exec_environment_variables", "message_ids")
 """What of an agent's state its tools are not shown."""
 
+NO_FUNCTIONS = frozenset(("send_message", "run_code", "run_code_with_tools"))
+"""Tools that no program calls: what is said must be seen where it is said, and a program is a program already."""
+
 log = logging.getLogger("holdfast.tools")
 
 
@@ -35,6 +42,7 @@ log = logging.getLogger("holdfast.tools")
 class _Calls:
     """The calls of a step that are made outside, as far as they have come."""
 
+    db: Database
     turn: Turn
     loaded: Loaded | None
     begun: set[str] = field(default_factory=set[str])
@@ -49,7 +57,7 @@ class _Calls:
         self.begun.add(call.id)
         try:
             async with asyncio.timeout(LONGEST_CALL_S):
-                self.returned[call.id] = await self._run(planned)
+                self.returned[call.id] = await self.run(planned)
         except TimeoutError:
             self._fail(planned, f"{call.name} did not end within {LONGEST_CALL_S:.0f} seconds and was stopped.")
         except AppError as failed:
@@ -58,10 +66,11 @@ class _Calls:
             log.exception("call %s of %s failed", call.id, call.name)
             self._fail(planned, f"{call.name} failed: {type(bug).__name__}. The server's log says more.")
 
-    async def _run(self, planned: Planned) -> ToolReturnPart:
+    async def run(self, planned: Planned) -> ToolReturnPart:
+        """What a call comes to; it may also fail."""
         call, tool, most = planned.call, planned.tool, limit(planned)
         if tool is None or tool.is_builtin:
-            return await run.look(looking(self.turn), call, most)
+            return await run.look(replace(looking(self.turn), own=_Own(self.db, self.turn)), call, most)
         ran = await self.turn.executors[tool.tool_type].run(self._calling(tool, arguments_of(planned.call) or {}))
         return ToolReturnPart(
             call_id=call.id,
@@ -99,6 +108,60 @@ class _Calls:
         return replace(planned, returned=self.returned[planned.call.id])
 
 
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The agent's other tools, as a program that it wrote calls them."""
+
+    db: Database
+    turn: Turn
+
+    @property
+    def functions(self) -> Mapping[str, Sequence[str]]:
+        """Those that nobody else must answer for, and that do more than speak or run programs."""
+        turn = self.turn
+        return {
+            tool.name: [*tool.arguments]
+            for tool in turn.tools
+            if tool.name not in NO_FUNCTIONS and all(map(_is_name, (tool.name, *tool.arguments)))
+            if (tool.is_builtin or tool.tool_type in turn.executors) and turn.waits_for(tool.name) is None
+        }
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        turn = self.turn
+        call = ToolCallPart(id=new_id("call"), name=name, arguments=encode(arguments).decode())
+        (planned,) = plan(turn, turn.allowed, [call])
+        if planned.refusal or planned.waits_for:
+            raise BadRequest(planned.refusal or f"{name} needs somebody's answer; call it without a program.")
+        returned = await self._returned(planned)
+        if returned.status == "error":
+            raise BadRequest(returned.output)
+        return _decoded(returned.output)
+
+    async def _returned(self, planned: Planned) -> ToolReturnPart:
+        if planned.is_outside:
+            return await _Calls(self.db, self.turn, await _loaded(self.db, self.turn, [planned])).run(planned)
+        (looked,) = await look(self.turn, [planned])
+        return looked.returned or await self.db.write(_changed, self.turn, looked)
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() and not iskeyword(text)
+
+
+def _changed(tx: Tx, turn: Turn, planned: Planned) -> ToolReturnPart:
+    """Run a tool that changes something, in a transaction of its own."""
+    (returned,) = act(changing(tx, turn, None), [planned])
+    return returned
+
+
+def _decoded(output: str) -> Any:
+    """What a tool returned, with the structure that it had."""
+    try:
+        return json.loads(output) if output[:1] in ("{", "[") else output
+    except (ValueError, RecursionError):
+        return output
+
+
 STOPPED = "Cancelled while it ran: it may or may not have had an effect."
 NEVER_RUN = f"{REFUSED}the run was cancelled before."
 
@@ -106,7 +169,7 @@ NEVER_RUN = f"{REFUSED}the run was cancelled before."
 async def perform(db: Database, turn: Turn, planned: Sequence[Planned]) -> list[Planned]:
     """Run the calls, side by side where their tools allow it, the others in order; a cancelled turn stops them."""
     due = [each for each in planned if each.is_outside and not each.refusal and each.returned is None]
-    calls = _Calls(turn, await _loaded(db, turn, due))
+    calls = _Calls(db, turn, await _loaded(db, turn, due))
     if due and not turn.is_cancelled:
         free = [each for each in due if each.tool and each.tool.enable_parallel_execution]
         work = [calls.in_order([each for each in due if each not in free]), *map(calls.one, free)]

@@ -19,6 +19,7 @@ from holdfast.providers.organizations import OrganizationModels
 from holdfast.runs import processes
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
+from holdfast.sandbox.model import Sandbox
 from holdfast.store.database import Database
 from holdfast.tools.builtin.context import Finder, Outside
 from holdfast.tools.outside import Executors
@@ -64,6 +65,7 @@ class Ports:
     executors: Executors
     """Who runs the tools whose work is done outside."""
     search: WebSearch
+    sandbox: Sandbox
     calls: Calls | None = None
     """Tells other processes of cancelled runs; without it they find out with their next heartbeat."""
 
@@ -80,7 +82,7 @@ class Runner:
         self._db = db
         self._ports = ports
         self._patience = settings.drain_seconds
-        outside = Outside(Others(db, self), ports.search, Pages(ports.egress))
+        outside = Outside(Others(db, self), ports.search, Pages(ports.egress), ports.sandbox)
         self.worker = Worker(self.id, ports.finder, outside, ports.executors, settings.approval_hours)
         self._line = Line(db, ports.models, self.worker)
         self._live: dict[str, Live] = {}

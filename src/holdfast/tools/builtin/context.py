@@ -14,6 +14,7 @@ from holdfast.history.model import Cause
 from holdfast.kit.found import Found
 from holdfast.messages.model import Message
 from holdfast.messages.store import Narrowed
+from holdfast.sandbox.model import Sandbox
 from holdfast.store.table import Tx
 from holdfast.tools.web.page import Pages
 from holdfast.tools.web.search import WebSearch
@@ -81,6 +82,19 @@ class OtherAgents(Protocol):
         ...
 
 
+class OwnTools(Protocol):
+    """The agent's other tools, as a program that it wrote calls them."""
+
+    @property
+    def functions(self) -> Mapping[str, Sequence[str]]:
+        """Their names, each with those of its parameters."""
+        ...
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """What a tool returns; what cannot be done is an error of the application."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """What built-in tools reach besides the database."""
@@ -88,6 +102,7 @@ class Outside:
     others: OtherAgents
     search: WebSearch
     pages: Pages
+    sandbox: Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +141,7 @@ class LookContext:
     run_id: str
     chain: Chain
     timezone: str | None = None
+    own: OwnTools | None = None
 
     @property
     def sender(self) -> Sender:

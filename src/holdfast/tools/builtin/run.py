@@ -73,7 +73,7 @@ def fault(call: ToolCallPart) -> str | None:
 def _known(name: str) -> Builtin:
     found = registry.find(name)
     if found is None:
-        raise ToolError(f"This server does not run {name} yet; nothing was done. Go on without it.")
+        raise ToolError(f"This server brings no tool named {name}; nothing was done. Go on without it.")
     return found
 
 
