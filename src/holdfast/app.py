@@ -41,6 +41,7 @@ from holdfast.rehearsal import rehearse
 from holdfast.repeats.middleware import Repeats
 from holdfast.routers import ROUTERS
 from holdfast.runs.feed import TableFeed
+from holdfast.sandbox.model import Limits
 from holdfast.sandbox.programs import Programs
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
@@ -82,12 +83,12 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.models = models
     app.state.egress = Egress(settings.allow_private_urls)
     app.state.organizations = OrganizationModels(db, models, app.state.egress)
-    app.state.sandbox = Programs()
     app.state.embedders = Embedders()
     app.state.recall = _recall(app)
     app.state.find = Find(db, app.state.recall)
     app.state.executors = {}
     app.state.loader = Loader(db, app.state.recall.settle_folder, show_new)
+    app.state.sandbox = _sandbox(settings)
     app.state.runner = Runner(db, _ports(settings, db, app), settings)
     app.state.forgetter = _forgetter(app)
     app.state.draining = asyncio.Event()
@@ -107,6 +108,17 @@ def _recall(app: Starlette) -> Recall:
         is_busy=lambda: app.state.runner.is_busy,
     )
     return Recall(indexer, Shelves(app.state.db, app.state.settings.recall_memory_mb * 2**20), choose)
+
+
+def _sandbox(settings: Settings) -> Programs:
+    limits = Limits(
+        memory_mb=settings.sandbox_memory_mb,
+        scratch_mb=settings.sandbox_scratch_mb,
+        processes=settings.sandbox_processes,
+        output_kb=settings.sandbox_output_kb,
+        warm=settings.sandbox_warm,
+    )
+    return Programs(settings.sandbox, limits)
 
 
 def _forgetter(app: Starlette) -> Forgetter:

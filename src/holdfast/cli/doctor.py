@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import platform
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -136,17 +134,17 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         yield Finding("redis", "ok", f"{place} answers; it keeps the events of background runs")
 
 
-def _sandbox(_settings: Settings) -> Iterator[Finding]:
-    if sys.platform != "linux":
-        yield Finding("sandbox", "note", f"there is no bubblewrap on {platform.system()}", "run the server on Linux")
-    elif shutil.which("bwrap") is None:
-        fix = "apt install bubblewrap (dnf, pacman, apk: the same name)"
-        yield Finding("sandbox", "note", "bubblewrap is not installed: custom tools run with weaker isolation", fix)
-    elif said := probes.bubblewrap():
-        fix = "sysctl -w kernel.unprivileged_userns_clone=1, or allow user namespaces to the container"
-        yield Finding("sandbox", "note", f"bubblewrap cannot make a namespace: {said}", fix)
+def _sandbox(settings: Settings) -> Iterator[Finding]:
+    level, text = asyncio.run(probes.sandbox(settings))
+    if level == "bubblewrap" or settings.sandbox == level:
+        yield Finding("sandbox", "ok", text)
+    elif sys.platform != "linux":
+        yield Finding("sandbox", "note", text, "run the server on Linux, or in a container")
+    elif "not installed" in text:
+        yield Finding("sandbox", "note", text, "apt install bubblewrap (dnf, pacman, apk: the same name)")
     else:
-        yield Finding("sandbox", "ok", "bubblewrap, with user namespaces")
+        fix = "sysctl -w kernel.unprivileged_userns_clone=1, or allow user namespaces to the container"
+        yield Finding("sandbox", "note", text, f"{fix} (docs/sandbox.md)")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

@@ -1,7 +1,6 @@
 """What `holdfast doctor` tries out: Redis, the sandbox, the models, the port."""
 
 import asyncio
-import subprocess
 import time
 from dataclasses import dataclass
 
@@ -16,6 +15,8 @@ from holdfast.llm import catalog
 from holdfast.llm.catalog import Configured, configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
+from holdfast.sandbox.model import Level
+from holdfast.sandbox.programs import Programs
 
 PATIENCE = 10.0
 """Seconds that anything may take to answer."""
@@ -35,14 +36,13 @@ class Listing:
     fix: str = ""
 
 
-def bubblewrap() -> str:
-    """What bubblewrap complains of when it is asked for an empty sandbox; nothing when that works."""
-    command = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev", "true"]
+async def sandbox(settings: Settings) -> tuple[Level, str]:
+    """How code of others would be kept apart here, and the same in a sentence."""
+    programs = Programs(settings.sandbox)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired) as failed:
-        return str(failed)
-    return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
+        return await programs.level(), await programs.description()
+    finally:
+        await programs.close()
 
 
 async def redis(url: str) -> tuple[str, str]:

@@ -79,6 +79,10 @@ def _schema(text: str) -> str:
     return text
 
 
+def one_of(*choices: str) -> Form[str]:
+    return Form(lambda text: choices[choices.index(text.lower())], f"{', '.join(choices[:-1])} or {choices[-1]}")
+
+
 def _level(text: str) -> str:
     return {"critical": "error", "warn": "warning"}.get(text.lower()) or LEVELS[LEVELS.index(text.lower())]
 

@@ -21,6 +21,7 @@ from holdfast.config.forms import (
     TEXT,
     WORDS,
     Form,
+    one_of,
     whole,
 )
 
@@ -219,6 +220,39 @@ class Settings:
             *("LETTA_TOOL_SANDBOX_TIMEOUT", "TOOL_SANDBOX_TIMEOUT"),
             about="How long one call of a custom tool may take.",
             idle="this version does not run custom tools",
+        ),
+    )
+    sandbox: str = field(
+        default="auto",
+        metadata=env(
+            one_of("auto", "bubblewrap", "landlock", "off"),
+            about="How code of others is kept apart; auto: as well as this machine can. off: it is not run.",
+        ),
+    )
+    sandbox_memory_mb: int = field(
+        default=512,
+        metadata=env(whole(64, 1_000_000), about="How much memory each process of such code may have, in MB."),
+    )
+    sandbox_scratch_mb: int = field(
+        default=64,
+        metadata=env(whole(1, 100_000), about="How much it may keep in files while it runs, in MB."),
+    )
+    sandbox_processes: int = field(
+        default=32,
+        metadata=env(whole(8, 10_000), about="How many processes and threads it may have at once."),
+    )
+    sandbox_output_kb: int = field(
+        default=256,
+        metadata=env(
+            whole(1, 65_536),
+            about="How much of what it prints is kept, in KB; whoever prints 16 times as much is stopped.",
+        ),
+    )
+    sandbox_warm: int = field(
+        default=8,
+        metadata=env(
+            whole(0, 100),
+            about="How many sandboxes wait for their program, from the first one on until five minutes after the last.",
         ),
     )
     mcp_timeout_seconds: float = field(

@@ -1,7 +1,7 @@
 """Is the server alive, is it taking work, which version is it: open to everyone."""
 
 from fastapi import Request, Response
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 from holdfast import __version__
 from holdfast.kit.reply import encode, reply
@@ -14,14 +14,18 @@ router = Router("health")
 class Health(TypedDict):
     version: str
     status: str
+    sandbox: NotRequired[str]
+    """How code of others is kept apart; only when `detail` is asked for."""
 
 
 ALIVE = encode({"version": __version__, "status": "ok"})
 
 
 @router.get("/health/", Health)
-async def health() -> Response:
-    return Response(ALIVE, media_type="application/json")
+async def health(request: Request, detail: bool = False) -> Response:
+    if not detail:
+        return Response(ALIVE, media_type="application/json")
+    return reply({"version": __version__, "status": "ok", "sandbox": await request.app.state.sandbox.level()})
 
 
 @router.get("/ready/", Health)

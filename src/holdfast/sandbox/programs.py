@@ -6,16 +6,12 @@ import json
 import platform
 import sys
 from dataclasses import asdict
-from typing import Literal
-
 from holdfast.sandbox.box import Box, Ended
 from holdfast.sandbox.bubblewrap import Bubblewrap
 from holdfast.sandbox.landlock import Landlock
 from holdfast.sandbox.model import Calls, Level, Limits, Outcome, Program
 from holdfast.sandbox.pool import Pool
 from holdfast.sandbox.walls import Shape, Walls
-
-Choice = Literal["auto", "bubblewrap", "landlock", "off"]
 
 AT_ONCE = 32
 TRIAL = Program("def trial():\n    return 1", function="trial", time_limit_s=20)
@@ -29,7 +25,7 @@ MEANING: dict[Level, str] = {
 class Programs:
     """Runs programs in the strongest sandbox that works here, or in the one that was chosen."""
 
-    def __init__(self, choice: Choice = "auto", limits: Limits | None = None) -> None:
+    def __init__(self, choice: str = "auto", limits: Limits | None = None) -> None:
         self._choice, self._limits = choice, limits or Limits()
         self._looking = asyncio.Lock()
         self._slots = asyncio.Semaphore(AT_ONCE)
