@@ -123,12 +123,17 @@ class Turn:
         """Which tools can be called in the next step."""
         return rules.allowed(self.agent.tool_rules, [tool.name for tool in self.tools], self.past)
 
+    @property
+    def asks(self) -> frozenset[str]:
+        """The tools of which a call has to wait for an answer."""
+        ruled = (rule.tool_name for rule in self.agent.tool_rules if rule.type == "requires_approval")
+        return frozenset((*ruled, *self.client_tools))
+
     def waits_for(self, name: str) -> Literal["approval", "client"] | None:
         """Who must answer before a call of the tool goes on."""
         if name in self.client_tools:
             return "client"
-        asks = any(rule.type == "requires_approval" and rule.tool_name == name for rule in self.agent.tool_rules)
-        return "approval" if asks else None
+        return "approval" if name in self.asks else None
 
     @property
     def own_arguments(self) -> Arguments:

@@ -33,7 +33,7 @@ REASONS: dict[str, StopReason] = {
 
 async def play(db: Database, turn: Turn) -> AsyncGenerator[Event]:
     """Work on a turn to its end. The last event is `Ended`, whatever happens."""
-    yield Began(turn.run.id, THINKING if turn.dialect.forces else None)
+    yield Began(turn.run.id, THINKING if turn.dialect.forces else None, turn.asks)
     try:
         async with aclosing(_steps(db, turn)) as events:
             async for event in events:

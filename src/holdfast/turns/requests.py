@@ -51,6 +51,13 @@ class SendMessage(Shape):
             raise ValueError("`messages` is empty; send at least one message")
         return self
 
+    @model_validator(mode="after")
+    def _has_each_tool_once(self) -> "SendMessage":
+        names = [tool.name for tool in self.client_tools or ()]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"`client_tools` has {', '.join(sorted(twice))} more than once")
+        return self
+
     @property
     def tokens(self) -> dict[str, Any]:
         """What is to be told of the tokens that the model chooses; what was not asked for is left out."""
