@@ -51,6 +51,7 @@ from holdfast.tools.custom import CustomTools
 from holdfast.tools.door import Doors
 from holdfast.tools.outside import Executors
 from holdfast.tools.packages import Packages, Sources
+from holdfast.tools.web.search import WebSearch
 from holdfast.turns.runner import Ports, Runner
 
 log = logging.getLogger("holdfast")
@@ -151,11 +152,17 @@ def _forgetter(app: Starlette) -> Forgetter:
 
 
 def _ports(settings: Settings, db: Database, app: Starlette) -> Ports:
-    models, find = app.state.organizations, app.state.find
-    if settings.redis_url is None:
-        return Ports(models, find, TableFeed(db), models.egress)
-    redis = Redis(settings.redis_url)
-    return Ports(models, find, RedisFeed(redis), models.egress, RedisCalls(redis))
+    redis = None if settings.redis_url is None else Redis(settings.redis_url)
+    return Ports(
+        models=app.state.organizations,
+        finder=app.state.find,
+        feed=TableFeed(db) if redis is None else RedisFeed(redis),
+        egress=app.state.egress,
+        executors=app.state.executors,
+        sandbox=app.state.sandbox,
+        search=WebSearch(settings.environment, settings.web_search),
+        calls=None if redis is None else RedisCalls(redis),
+    )
 
 
 def _middleware(settings: Settings, db: Database, keyring: Keyring) -> list[Middleware]:

@@ -67,6 +67,20 @@ class Busy(Conflict):
     retry = False
 
 
+class PendingApproval(Conflict):
+    """A thread waits for an answer about tool calls, and got something else."""
+
+    retry = False
+
+    def __init__(self, detail: str, request_id: str) -> None:
+        super().__init__(detail)
+        self.request_id = request_id
+
+    def body(self) -> Mapping[str, Any]:
+        told = {"code": "PENDING_APPROVAL", "message": self.detail, "pending_request_id": self.request_id}
+        return {"detail": told}
+
+
 class Gone(AppError):
     """It was there, and is not kept any longer."""
 

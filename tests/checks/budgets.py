@@ -18,7 +18,7 @@ BOUNDARIES: dict[str, str] = {
     "holdfast.embed.line": "whoever waits for a result gets the failure",
     "holdfast.files.loader": "what failed now is read later, or no file would be read any more",
     "holdfast.forget.worker": "what failed now is tried again, or nothing more would be forgotten",
-    "holdfast.loop.act": "a tool's failure is the model's to read",
+    "holdfast.loop.outside": "a tool's failure is the model's to read",
     "holdfast.recall.indexer": "what failed now is indexed later, or nothing new would be found",
     "holdfast.sandbox.inside.main": "whatever a program raises is told to whoever wrote it",
     "holdfast.tools.guest": "it runs beside a tool's source, whose types may do anything when they are looked at",

@@ -18,10 +18,7 @@ TOOLS = (
 )
 
 
-LATER = (
-    *("memory_apply_patch", "run_code", "web_search"),
-    *("send_message_to_agent_async", "search_memory"),
-)
+LATER = ("run_code", "run_code_with_tools")
 
 
 @dataclass
@@ -269,9 +266,3 @@ def test_an_edit_shows_in_the_prompt_of_the_next_turn(org: Org, scripted: OpenAI
 
 def _results(said: str) -> list[dict[str, Any]]:
     return json.loads(said)["results"]
-
-
-@pytest.mark.contract("tools.later")
-@pytest.mark.parametrize("name", LATER)
-def test_a_tool_that_is_not_run_yet_says_so(org: Org, models: OpenAIServer, name: str) -> None:
-    assert f"does not run {name} yet" in talk(org, tools=[name]).refused(name, query="x")

@@ -118,6 +118,15 @@ def page(tx: Tx, who: Who, page: Page, wanted: Filter) -> list[Agent]:
     return rows.page(tx, who, page, *_where(tx, who, wanted), sort=sort)
 
 
+def tagged(tx: Tx, who: Who, every: Sequence[str], some: Sequence[str], limit: int) -> list[str]:
+    """Agents that have all the tags of the first list, and one of the second if there are any; the oldest first."""
+    where = [c.organization_id == who.organization_id, c.hidden.is_not(True), contains_all(tx, c.tags, every)]
+    if some:
+        where.append(contains_any(tx, c.tags, some))
+    query = sa.select(c.id).where(*where).order_by(c.created_at, c.id).limit(limit)
+    return list(tx.execute(query).scalars())
+
+
 def count(tx: Tx, who: Who, wanted: Filter) -> int:
     return rows.count(tx, who, *_where(tx, who, wanted))
 

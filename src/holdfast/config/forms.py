@@ -40,6 +40,13 @@ def _seconds(text: str) -> float:
     return number
 
 
+def _hours(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= MOST_HOURS:
+        raise ValueError
+    return number
+
+
 def words(text: str) -> tuple[str, ...]:
     """`a,b`, or a JSON list as the retired server wanted it."""
     items: list[object] = json.loads(text) if text.startswith("[") else list[object](text.split(","))
@@ -80,9 +87,16 @@ def _level(text: str) -> str:
     return {"critical": "error", "warn": "warning"}.get(text.lower()) or LEVELS[LEVELS.index(text.lower())]
 
 
+def _engine(text: str) -> str:
+    return ENGINES[ENGINES.index(text.lower())]
+
+
+ENGINES = ("tavily", "exa", "brave", "searxng")
 LEVELS = ("debug", "info", "warning", "error")
 TEXT = Form(str, "text")
 FLAG = Form(_flag, "true or false")
+MOST_HOURS = 1_000_000
+HOURS = Form(_hours, f"a number of hours above 0, at most {MOST_HOURS}")
 SECONDS = Form(_seconds, "a number of seconds above 0")
 PORT = whole(1, 65535)
 WORDS = Form(words, "names separated by commas")
@@ -91,4 +105,5 @@ DIRECTORY = Form(Path, "a directory")
 POSTGRES = Form(_uri, "postgresql://user:password@host:port/database")
 REDIS = Form(_redis, "redis://user:password@host:port/0, or rediss:// for TLS")
 SCHEMA = Form(_schema, "a lower-case name of letters, digits and _")
+ENGINE = Form(_engine, "tavily, exa, brave or searxng")
 LEVEL = Form(_level, "debug, info, warning or error")

@@ -8,7 +8,9 @@ from typing import Any
 
 from holdfast.config.forms import (
     DIRECTORY,
+    ENGINE,
     FLAG,
+    HOURS,
     LEVEL,
     ORIGINS,
     PORT,
@@ -196,6 +198,13 @@ class Settings:
         default=20.0,
         metadata=env(SECONDS, "LETTA_KEEPALIVE_INTERVAL", about="A silent stream sends a ping this often."),
     )
+    approval_hours: float | None = field(
+        default=None,
+        metadata=env(
+            HOURS,
+            about="How long a person can answer when a tool asks for approval; after that it counts as denied.",
+        ),
+    )
     llm_timeout_seconds: float | None = field(
         default=None,
         metadata=env(
@@ -268,6 +277,12 @@ class Settings:
             *("LETTA_MCP_EXECUTE_TOOL_TIMEOUT", "MCP_EXECUTE_TOOL_TIMEOUT"),
             about="How long one call of an MCP tool may take.",
             idle="this version does not call MCP servers",
+        ),
+    )
+    web_search: str | None = field(
+        default=None,
+        metadata=env(
+            ENGINE, about="The search engine of agents, when the keys of several are set; else the first of them."
         ),
     )
     max_body_mb: int = field(

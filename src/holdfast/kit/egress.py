@@ -8,7 +8,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -18,7 +18,7 @@ from holdfast.errors import BadRequest
 if TYPE_CHECKING:
     import httpx2
 
-Purpose = Literal["image", "callback", "mcp", "model"]
+Purpose = Literal["image", "callback", "mcp", "model", "webpage"]
 By = Literal["administrator", "organization"]
 Address = IPv4Address | IPv6Address
 
@@ -40,6 +40,10 @@ class Fetched:
 
     media_type: str
     body: bytes
+    url: str = ""
+    """Where it stood, redirects followed."""
+    charset: str = ""
+    """The encoding of its text, as far as its server says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Egress:
             at = await self.address(url, purpose, by)
             async with _open(url, at) as response:
                 if response.status_code not in REDIRECTS:
-                    return await _read(response, asked, most)
+                    return replace(await _read(response, asked, most), url=url)
                 url = urljoin(url, response.headers.get("location", ""))
         raise BadRequest(f"{_shown(asked)} was redirected more than {MOST_REDIRECTS} times.")
 
@@ -189,7 +193,8 @@ async def _read(response: "httpx2.Response", url: str, most: int) -> Fetched:
                 raise BadRequest(f"{_shown(url)} is larger than {most // 2**20} MB.")
     except httpx2.HTTPError as failed:
         raise BadRequest(f"{_shown(url)} broke off: {failed or type(failed).__name__}.") from failed
-    return Fetched(response.headers.get("content-type", "").partition(";")[0].strip().lower(), bytes(body))
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Fetched(kind, bytes(body), charset=response.charset_encoding or "")
 
 
 def _shown(url: str) -> str:

@@ -1,18 +1,23 @@
 """Running the calls of a step. Built-in tools write inside the step's own transaction, so a step is all or nothing."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, cast
 
-from holdfast.loop import prefill, rules
+from holdfast.agents import directories
+from holdfast.history.model import Cause
+from holdfast.kit.text import clean_tree
+from holdfast.loop import approve, prefill, rules
+from holdfast.loop.approve import Decision
 from holdfast.loop.rules import Allowed
 from holdfast.loop.state import Turn
 from holdfast.messages.model import ToolCallPart, ToolReturnPart
+from holdfast.store.table import Tx
 from holdfast.tools.builtin import run
 from holdfast.tools.builtin.context import LookContext, ToolContext
 from holdfast.tools.model import RETURN_CHAR_LIMIT, Tool
-from holdfast.tools.rules import ToolRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,10 @@ class Planned:
     broke_rule: bool = False
     is_impossible: bool = False
     """A rule demands what the tool cannot do: the turn cannot go on."""
+    waits_for: Literal["approval", "client"] | None = None
+    """Who must answer before it is run."""
+    is_outside: bool = False
+    """It is run before the step's end is stored, and after its beginning was."""
     returned: ToolReturnPart | None = None
     """What it has come to already, if its tool only looks."""
     seen: Any = None
@@ -52,11 +61,41 @@ def _planned(turn: Turn, now: Allowed, attached: dict[str, Tool], call: ToolCall
         if fault := prefill.fault(tool, args):
             return Planned(call, tool, fault, is_impossible=True)
         call = prefill.filled(call, args)
-    if _needs_approval(ruled, call.name):
-        return Planned(call, tool, f"{call.name} needs a person's approval for each call, and nobody has given it.")
-    if not tool.is_builtin:
-        return Planned(call, tool, f"This server cannot run {call.name}: it only runs the tools that it brings itself.")
-    return Planned(call, tool)
+    if waits_for := turn.waits_for(call.name):
+        fault = _unreadable(call) or (run.fault(call) if tool.is_builtin else None)
+        return Planned(call, tool, fault or "", waits_for=None if fault else waits_for)
+    return _runnable(turn, tool, call)
+
+
+def _runnable(turn: Turn, tool: Tool, call: ToolCallPart) -> Planned:
+    if tool.is_builtin:
+        return Planned(call, tool, is_outside=run.reaches_out(call.name))
+    if tool.tool_type not in turn.executors:
+        return Planned(call, tool, f"This server cannot run {call.name}: it has no way to run {tool.tool_type} tools.")
+    return Planned(call, tool, _unreadable(call), is_outside=True)
+
+
+def resolve(turn: Turn, calls: Iterable[ToolCallPart], decisions: Mapping[str, Decision]) -> list[Planned]:
+    """What is to be done with the calls of a request, now that there is an answer about those that waited."""
+    now = turn.allowed
+    attached = {tool.name: tool for tool in turn.tools}
+    return [_resolved(turn, now, attached, call, decisions.get(call.id)) for call in calls]
+
+
+def _resolved(
+    turn: Turn, now: Allowed, attached: dict[str, Tool], call: ToolCallPart, decision: Decision | None
+) -> Planned:
+    if isinstance(decision, ToolReturnPart):
+        return Planned(call, attached.get(call.name), returned=decision)
+    if decision is not None and not decision.approve:
+        return Planned(call, None, approve.refusal(call, decision), broke_rule=True)
+    planned = _planned(turn, now, attached, turn.dialect.given(call, turn.own_arguments))
+    if planned.waits_for is None or planned.tool is None:
+        return planned
+    if decision is None or planned.waits_for == "client":
+        why = f"{rules.REFUSED}{call.name} needs an answer of its own by now. Call it again."
+        return replace(planned, refusal=why, waits_for=None, broke_rule=True)
+    return _runnable(turn, planned.tool, planned.call)
 
 
 async def look(turn: Turn, planned: Sequence[Planned]) -> list[Planned]:
@@ -65,12 +104,45 @@ async def look(turn: Turn, planned: Sequence[Planned]) -> list[Planned]:
 
 
 async def _looked(turn: Turn, planned: Planned) -> Planned:
-    if planned.refusal:
+    if planned.refusal or planned.is_outside or planned.returned is not None:
         return planned
-    ctx = LookContext(turn.finder, turn.who, turn.agent.id, turn.thread.id, turn.agent.timezone)
+    ctx = looking(turn)
     if not run.looks(planned.call.name):
         return replace(planned, seen=await run.look_first(ctx, planned.call))
-    return replace(planned, returned=await run.look(ctx, planned.call, _limit(planned)))
+    return replace(planned, returned=await run.look(ctx, planned.call, limit(planned)))
+
+
+def looking(turn: Turn) -> LookContext:
+    """What a tool knows that changes nothing here."""
+    return LookContext(
+        find=turn.finder,
+        outside=turn.outside,
+        who=turn.who,
+        agent_id=turn.agent.id,
+        thread_id=turn.thread.id,
+        agent_name=turn.agent.name,
+        run_id=turn.run.id,
+        chain=turn.chain,
+        timezone=turn.agent.timezone,
+    )
+
+
+def changing(tx: Tx, turn: Turn, step_id: str | None) -> ToolContext:
+    """What a tool knows that changes something in this transaction."""
+    return ToolContext(
+        tx=tx,
+        who=turn.who,
+        agent_id=turn.agent.id,
+        thread_id=turn.thread.id,
+        agent_name=turn.agent.name,
+        embedding={"embedding": turn.agent.embedding, "embedding_config": turn.agent.embedding_config},
+        cause=Cause(run_id=turn.run.id, step_id=step_id),
+        timezone=turn.agent.timezone,
+        isolated_block_ids=turn.thread.isolated_block_ids,
+        in_view=[*turn.window, *turn.inputs],
+        most_files_open=directories.most_open(turn.agent),
+        file_view_characters=directories.view_characters(turn.agent),
+    )
 
 
 def act(ctx: ToolContext, planned: Sequence[Planned]) -> list[ToolReturnPart]:
@@ -84,12 +156,23 @@ def _returned(ctx: ToolContext, planned: Planned) -> ToolReturnPart:
         return ToolReturnPart(call_id=call.id, name=call.name, output=planned.refusal, status="error")
     if planned.returned is not None:
         return planned.returned
-    return run.run(replace(ctx, seen=planned.seen), call, _limit(planned))
+    return run.run(replace(ctx, seen=planned.seen), call, limit(planned))
 
 
-def _limit(planned: Planned) -> int:
+def limit(planned: Planned) -> int:
     return planned.tool.return_char_limit if planned.tool else RETURN_CHAR_LIMIT
 
 
-def _needs_approval(ruled: Iterable[ToolRule], name: str) -> bool:
-    return any(rule.type == "requires_approval" and rule.tool_name == name for rule in ruled)
+def arguments_of(call: ToolCallPart) -> dict[str, Any] | None:
+    """The arguments of a call; None when they are no JSON object."""
+    try:
+        sent: Any = clean_tree(json.loads(call.arguments or "{}", strict=False))
+    except (ValueError, RecursionError):
+        return None
+    return cast(dict[str, Any], sent) if isinstance(sent, dict) else None
+
+
+def _unreadable(call: ToolCallPart) -> str:
+    if arguments_of(call) is not None:
+        return ""
+    return f"{call.name} was not run: its arguments are not valid JSON. Send one JSON object."

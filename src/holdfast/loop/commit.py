@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdfast.agents import directories
 from holdfast.agents import store as agents
 from holdfast.errors import AppError
-from holdfast.history.model import Cause
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.model import Call
 from holdfast.loop import rules
-from holdfast.loop.act import Planned, act
+from holdfast.loop.act import Planned, act, changing
 from holdfast.loop.answer import Answer
+from holdfast.loop.approve import Answered
 from holdfast.loop.dialect import Made, StepOutcome, Verdict
 from holdfast.loop.state import Turn
 from holdfast.messages import store as messages
@@ -27,7 +26,6 @@ from holdfast.runs.model import StopReason, status_of
 from holdfast.steps import store as steps
 from holdfast.steps.model import Step
 from holdfast.store.table import Tx
-from holdfast.tools.builtin.context import ToolContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,33 @@ class Work:
     is_last: bool
     goes_on: bool = False
     """The run has something left to do after its last step, and is ended by `finish`."""
+    is_begun: bool = False
+    """What the model said is stored already."""
+
+    @property
+    def asks(self) -> bool:
+        """Somebody must answer before any of its calls is run."""
+        return any(each.waits_for for each in self.planned)
+
+    @property
+    def reaches_out(self) -> bool:
+        """Some of its calls are run outside, which cannot be undone if the step is not stored."""
+        return not self.asks and any(each.is_outside and not each.refusal for each in self.planned)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """A step that waited for an answer, and goes on with it."""
+
+    turn: Turn
+    answered: Answered
+    planned: Sequence[Planned]
+    is_begun: bool = False
+    """The answer is stored already."""
+
+    @property
+    def reaches_out(self) -> bool:
+        return any(each.is_outside and not each.refusal for each in self.planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +80,61 @@ class Done:
     """What the model is told before the next step, if anything; no part of an answer."""
 
 
+def begin(tx: Tx, work: Work) -> None:
+    """Store what the model said, before its calls have an effect that cannot be taken back."""
+    turn, said = work.turn, [work.spoken] if work.spoken is not None else []
+    _hold(tx, turn, spoken=True, ends=False)
+    for message in turn.inputs:
+        message.step_id = work.step.id
+    messages.append(tx, [*turn.inputs, *said])
+    steps.insert(tx, _asked(work))
+    if changes := _progress(turn, is_over=False):
+        runs.change(tx, turn.who, turn.run.id, changes)
+
+
+def begin_again(tx: Tx, work: Resumption) -> None:
+    """Store an answer, before the calls that it allows have an effect."""
+    _hold(tx, work.turn, spoken=True, ends=False)
+    messages.append(tx, [work.answered.answer])
+
+
+def resume(tx: Tx, work: Resumption) -> Done:
+    """Run the calls that waited and store their returns; the turn's end too, when nothing is left to do."""
+    turn, request = work.turn, work.answered.request
+    returned, _ = _returns(tx, turn, work.planned, request.step_id)
+    verdict = _verdict_on(turn, work.planned, _outcome(turn, request, work.planned, returned))
+    reason = verdict.stop if not turn.inputs or turn.is_cancelled else None
+    heartbeat = [] if turn.inputs else _heartbeat(turn, verdict, request.step_id)
+    _hold(tx, turn, spoken=True, ends=reason is not None)
+    before = [] if work.is_begun else [work.answered.answer]
+    messages.append(tx, [*before, returned, *heartbeat])
+    if reason is not None:
+        _end_run(tx, turn, reason)
+    return Done([returned], reason, heartbeat)
+
+
 def step(tx: Tx, work: Work) -> Done:
     """Run the calls and store the step; the turn's end too, when this was its last."""
     turn = work.turn
     produced = [work.spoken] if work.spoken is not None else []
-    if work.planned:
-        produced.append(_returns(tx, work))
+    if work.planned and not work.asks:
+        returned, work.step.tool_execution_ns = _returns(tx, turn, work.planned, work.step.id)
+        work.step.tools_used = [each.call.name for each in work.planned]
+        produced.append(returned)
     verdict = _verdict(work, produced)
-    heartbeat, reason = _heartbeat(work, verdict), verdict.stop
+    heartbeat, reason = _heartbeat(turn, verdict, work.step.id), verdict.stop
     is_over = reason is not None and not work.goes_on
     _hold(tx, turn, spoken=bool(produced or turn.inputs), ends=is_over)
     for message in turn.inputs:
         message.step_id = work.step.id
-    messages.append(tx, [*turn.inputs, *produced, *heartbeat])
-    steps.insert(tx, _recorded(work, reason))
+    fresh = produced[1:] if work.is_begun else produced
+    messages.append(tx, [*turn.inputs, *fresh, *heartbeat])
+    _record(tx, work, reason)
     if changes := _progress(turn, is_over=is_over):
         runs.change(tx, turn.who, turn.run.id, changes)
     if reason is not None and is_over:
         _end_run(tx, turn, reason)
-    return Done(produced, reason, heartbeat)
+    return Done(fresh, reason, heartbeat)
 
 
 def finish(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = None, step: Step | None = None) -> None:
@@ -105,49 +166,47 @@ def message_of(
     )
 
 
-def _returns(tx: Tx, work: Work) -> Message:
-    turn, began = work.turn, time.perf_counter_ns()
-    ctx = ToolContext(
-        tx=tx,
-        who=turn.who,
-        agent_id=turn.agent.id,
-        thread_id=turn.thread.id,
-        agent_name=turn.agent.name,
-        embedding={"embedding": turn.agent.embedding, "embedding_config": turn.agent.embedding_config},
-        cause=Cause(run_id=turn.run.id, step_id=work.step.id),
-        timezone=turn.agent.timezone,
-        isolated_block_ids=turn.thread.isolated_block_ids,
-        most_files_open=directories.most_open(turn.agent),
-        file_view_characters=directories.view_characters(turn.agent),
-    )
-    returns = act(ctx, work.planned)
-    work.step.tool_execution_ns = time.perf_counter_ns() - began
-    work.step.tools_used = [each.call.name for each in work.planned]
-    return message_of(turn, "tool", list(returns), step_id=work.step.id)
+def _returns(tx: Tx, turn: Turn, planned: Sequence[Planned], step_id: str | None) -> tuple[Message, int]:
+    """The returns of all calls as one message, and how many nanoseconds they took."""
+    began = time.perf_counter_ns()
+    returns = message_of(turn, "tool", list(act(changing(tx, turn, step_id), planned)), step_id=step_id)
+    return returns, time.perf_counter_ns() - began
 
 
 def _verdict(work: Work, produced: Sequence[Message]) -> Verdict:
     """Whether the turn is over with this step."""
-    turn = work.turn
-    if turn.is_cancelled:
-        return Verdict("cancelled")
-    if any(each.is_impossible for each in work.planned):
-        return Verdict("invalid_tool_call")
-    verdict = turn.dialect.verdict(_outcome(work, produced))
+    if work.asks:
+        return Verdict("requires_approval")
+    returned = produced[-1] if work.planned else None
+    outcome = _outcome(work.turn, work.spoken, work.planned, returned, work.answer)
+    verdict = _verdict_on(work.turn, work.planned, outcome)
     return Verdict("max_steps") if verdict.stop is None and work.is_last else verdict
 
 
-def _outcome(work: Work, produced: Sequence[Message]) -> StepOutcome:
-    turn, ruled = work.turn, work.turn.agent.tool_rules
-    called = work.spoken.calls if work.spoken is not None and work.planned else []
-    returned = produced[-1].returns if called else []
+def _verdict_on(turn: Turn, planned: Sequence[Planned], outcome: StepOutcome) -> Verdict:
+    if turn.is_cancelled:
+        return Verdict("cancelled")
+    if any(each.is_impossible for each in planned):
+        return Verdict("invalid_tool_call")
+    return turn.dialect.verdict(outcome)
+
+
+def _outcome(
+    turn: Turn,
+    spoken: Message | None,
+    planned: Sequence[Planned],
+    returned: Message | None,
+    answer: Answer | None = None,
+) -> StepOutcome:
+    ruled = turn.agent.tool_rules
+    called = spoken.calls if spoken is not None and returned is not None else []
     made = [
         Made(each.call.name, back.status == "error", each.broke_rule, turn.dialect.asks(call))
-        for call, each, back in zip(called, work.planned, returned, strict=True)
+        for call, each, back in zip(called, planned, returned.returns if returned else (), strict=True)
     ]
-    history = [*turn.past, *rules.past(produced, turn.run.id)] if ruled else []
+    history = [*turn.past, *rules.past([returned] if returned else ())] if ruled else []
     left = rules.outstanding(ruled, [tool.name for tool in turn.tools], history) if ruled else []
-    return StepOutcome(made, ruled, left, work.answer.finish, said_nothing=work.spoken is None)
+    return StepOutcome(made, ruled, left, answer.finish if answer else None, said_nothing=spoken is None)
 
 
 def _progress(turn: Turn, *, is_over: bool) -> dict[str, Any]:
@@ -160,25 +219,38 @@ def _progress(turn: Turn, *, is_over: bool) -> dict[str, Any]:
     return changes
 
 
-def _heartbeat(work: Work, verdict: Verdict) -> list[Message]:
+def _heartbeat(turn: Turn, verdict: Verdict, step_id: str | None) -> list[Message]:
     """What tells the model that it has another step, where its dialect needs it."""
-    turn = work.turn
     if verdict.stop is not None or not verdict.heartbeat:
         return []
     text = event_text("heartbeat", turn.agent.timezone, reason=verdict.heartbeat)
-    return [message_of(turn, "user", [TextPart(text=text)], step_id=work.step.id)]
+    return [message_of(turn, "user", [TextPart(text=text)], step_id=step_id)]
 
 
-def _recorded(work: Work, reason: StopReason | None) -> Step:
-    turn, made, usage = work.turn, work.step, work.answer.usage
+def _record(tx: Tx, work: Work, reason: StopReason | None) -> None:
+    """Store the step, or of one that has begun how it ended."""
+    made = work.step if work.is_begun else _asked(work)
     made.status = "cancelled" if reason == "cancelled" else "success"
     made.stop_reason = reason
+    made.step_ns = time.time_ns() - (made.step_start_ns or 0)
+    if work.is_begun:
+        steps.change(tx, work.turn.who, made.id, {name: getattr(made, name) for name in ENDING})
+    else:
+        steps.insert(tx, made)
+
+
+ENDING = ("status", "stop_reason", "step_ns", "tool_execution_ns", "tools_used")
+"""What of a step is known when its tools have ended."""
+
+
+def _asked(work: Work) -> Step:
+    """The step as far as the model is concerned."""
+    turn, made, usage = work.turn, work.step, work.answer.usage
     made.prompt_tokens, made.completion_tokens = usage.prompt_tokens, usage.completion_tokens
     made.total_tokens, made.cached_input_tokens = usage.total_tokens, usage.cached_input_tokens
     made.cache_write_tokens, made.reasoning_tokens = usage.cache_write_tokens, usage.reasoning_tokens
     made.request, made.response = _trace(work)
     turn.sent = len(work.call.messages)
-    made.step_ns = time.time_ns() - (made.step_start_ns or 0)
     return made
 
 
@@ -215,5 +287,5 @@ def _end_run(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = N
         run.metadata = {**run.metadata, **turn.result(tx, turn, reason)}
     runs.end(tx, run)
     agents.note_run(tx, turn.who, run)
-    if turn.agent.message_buffer_autoclear:
+    if turn.agent.message_buffer_autoclear and reason != "requires_approval":
         threads.empty_window(tx, turn.who, turn.thread.id)

@@ -1,6 +1,6 @@
 """What happens in a turn, in order: every answer, stream and facade is made from these (DESIGN, law 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.errors import AppError
@@ -17,6 +17,8 @@ class Began:
     run_id: str
     thinking: str | None = None
     """The argument in which this agent's model writes what it thinks, when it has no thoughts of its own."""
+    asks: Collection[str] = ()
+    """The tools whose calls may have to wait for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Committed:
 
     step_id: str
     messages: Sequence[Message]
+    is_whole: bool = True
+    """Nothing of the step is missing; otherwise its tools are at work now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Repaired:
         return [asked.model_copy(update={"id": f"{asked.id}-returns", "role": "tool", "content": returns})]
 
     def _add(self, message: Message) -> None:
+        if message.role == "approval" and not message.calls:
+            return  # an answer is for the server; what came of it is in the returns that follow
         spoken = _without_returns(message)
         if returns := list(_claimed(message, self._waiting)):
             self._done.append(_changed(message, returns, role="tool"))

@@ -48,12 +48,12 @@ class Allowed:
     """Arguments that override the model's, by tool."""
 
 
-def past(messages: Iterable[Message], run_id: str) -> list[Past]:
+def past(messages: Iterable[Message]) -> list[Past]:
     """The calls of a run in order, as its stored messages tell."""
     return [
         Past(part.name, part.output)
         for message in messages
-        if message.run_id == run_id
+        if message.role == "tool"
         for part in message.returns
         if not (part.status == "error" and part.output.startswith(REFUSED))
     ]

@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
-from typing import Any
+from typing import Any, Literal
 
 from holdfast.agents.model import Agent
 from holdfast.auth.model import Who
 from holdfast.llm.model import ModelCard, Provider
 from holdfast.llm.models import Models
 from holdfast.loop import dialect, rules
+from holdfast.loop.approve import Answered, chained
 from holdfast.loop.dialect import Arguments, LoopDialect
 from holdfast.loop.events import Spent
 from holdfast.loop.recalled import Recalled
@@ -22,8 +22,9 @@ from holdfast.messages.threads import Thread
 from holdfast.prompt.skills import ClientSkill
 from holdfast.runs.model import Run, StopReason
 from holdfast.store.table import Tx
-from holdfast.tools.builtin.context import Finder
+from holdfast.tools.builtin.context import Chain, Finder, Outside
 from holdfast.tools.model import Tool
+from holdfast.tools.outside import Executors
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,20 @@ class Turn:
     provider: Provider
     models: Models
     finder: Finder
+    outside: Outside
     context_window: int
+    executors: Executors = field(default_factory=dict[Any, Any])
+    """Who runs the tools whose work is done outside."""
+    client_tools: Collection[str] = ()
+    """The names of the tools that the client runs itself."""
+    answered: Answered | None = None
+    """What the thread waited for, with which the turn begins."""
+    settled: Message | None = None
+    """The returns of what the run was doing when the process before this one died."""
     transcript: GrowingTranscript = field(default_factory=GrowingTranscript)
     """The window as it is sent."""
+    chain: Chain = field(default_factory=Chain)
+    """Which agents have caused it."""
     recalled: Recalled | None = None
     """What the agent's memory holds about it, if it is to be shown that."""
     result: "Callable[[Tx, Turn, StopReason], Mapping[str, Any]] | None" = None
@@ -83,8 +95,8 @@ class Turn:
     """What the provider counts for each token that we estimate."""
 
     def __post_init__(self) -> None:
-        own = takewhile(lambda message: message.run_id == self.run.id, reversed(self.window))
-        self.past += rules.past([*own][::-1], self.run.id)
+        request = self.answered.request if self.answered else None
+        self.past += rules.past(chained(self.window, self.run.id, request))
 
     def cancel(self) -> None:
         """Stop at the next safe place; a model that is being waited for is not waited for any longer."""
@@ -110,6 +122,18 @@ class Turn:
     def allowed(self) -> Allowed:
         """Which tools can be called in the next step."""
         return rules.allowed(self.agent.tool_rules, [tool.name for tool in self.tools], self.past)
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """The tools of which a call has to wait for an answer."""
+        ruled = (rule.tool_name for rule in self.agent.tool_rules if rule.type == "requires_approval")
+        return frozenset((*ruled, *self.client_tools))
+
+    def waits_for(self, name: str) -> Literal["approval", "client"] | None:
+        """Who must answer before a call of the tool goes on."""
+        if name in self.client_tools:
+            return "client"
+        return "approval" if name in self.asks else None
 
     @property
     def own_arguments(self) -> Arguments:

@@ -2,17 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from holdfast.errors import AppError, ModelError
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.failures import ContextOverflow, Unusable
 from holdfast.llm.model import Call, Delta
-from holdfast.loop import commit, compact, context, rules
-from holdfast.loop.act import look, plan
+from holdfast.loop import approve, commit, compact, context, outside, prefill, rules
+from holdfast.loop.act import Planned, look, plan, resolve
 from holdfast.loop.answer import Answer
 from holdfast.loop.dialect import THINKING
 from holdfast.loop.events import Began, Committed, Ended, Event, Said
@@ -32,7 +33,7 @@ REASONS: dict[str, StopReason] = {
 
 async def play(db: Database, turn: Turn) -> AsyncGenerator[Event]:
     """Work on a turn to its end. The last event is `Ended`, whatever happens."""
-    yield Began(turn.run.id, THINKING if turn.dialect.forces else None)
+    yield Began(turn.run.id, THINKING if turn.dialect.forces else None, turn.asks)
     try:
         async with aclosing(_steps(db, turn)) as events:
             async for event in events:
@@ -47,13 +48,43 @@ async def _steps(db: Database, turn: Turn) -> AsyncGenerator[Event]:
         await db.write(commit.finish, turn, turn.concluded)
         yield Ended(turn.concluded, turn.spent)
     else:
-        await recollect(turn)
+        async with aclosing(_before(db, turn)) as events:
+            async for event in events:
+                ended = ended or isinstance(event, Ended)
+                yield event
     while not ended:
         is_last = turn.steps_done + 1 >= turn.options.max_steps
         async with aclosing(_step(db, turn, is_last=is_last)) as events:
             async for event in events:
                 ended = ended or isinstance(event, Ended)
                 yield event
+
+
+async def _before(db: Database, turn: Turn) -> AsyncGenerator[Event]:
+    """What is left to do before the model is asked."""
+    if turn.settled is not None and turn.settled.step_id is not None:
+        yield Committed(turn.settled.step_id, [turn.settled])
+    if turn.answered is not None:
+        done = await _resumed(db, turn, turn.answered)
+        yield Committed(turn.answered.request.step_id or "", done.messages)
+        if done.stop_reason is not None:
+            yield Ended(done.stop_reason, turn.spent)
+            return
+    await recollect(turn)
+
+
+async def _resumed(db: Database, turn: Turn, answered: approve.Answered) -> commit.Done:
+    """Run the calls that waited for an answer."""
+    planned = await look(turn, resolve(turn, answered.request.calls, answered.decisions))
+    work = commit.Resumption(turn, answered, planned)
+    before = [answered.answer]
+    if work.reaches_out:
+        await db.write(commit.begin_again, work)
+        work = replace(work, planned=await outside.perform(db, turn, planned), is_begun=True)
+    done = await db.write(commit.resume, work)
+    turn.window += [*before, *done.messages, *done.heartbeat]
+    turn.past += rules.past(done.messages)
+    return done
 
 
 @dataclass(slots=True)
@@ -84,15 +115,47 @@ async def _step(db: Database, turn: Turn, *, is_last: bool) -> AsyncGenerator[Ev
     turn.spent.add(answer.usage)
     spoken = _spoken(turn, step, exchange.message_id, answer)
     is_full = compact.is_due(turn, answer)
-    planned = await look(turn, plan(turn, turn.allowed, spoken.calls)) if spoken is not None else []
-    work = commit.Work(turn, step, exchange.call, answer, spoken, planned, is_last, goes_on=is_full)
+    planned = plan(turn, turn.allowed, spoken.calls) if spoken is not None else []
+    work = await _prepared(commit.Work(turn, step, exchange.call, answer, spoken, planned, is_last, goes_on=is_full))
+    async with aclosing(_acted(db, work)) as events:
+        async for event in events:
+            yield event
+
+
+async def _prepared(work: commit.Work) -> commit.Work:
+    """With everything looked up that its calls ask for; one whose calls wait for an answer is made a request."""
+    if work.spoken is None or not work.asks:
+        return replace(work, planned=await look(work.turn, work.planned))
+    filled = work.turn.allowed.prefilled
+    calls = [
+        _as_asked(call, planned, filled.get(call.name, {}))
+        for call, planned in zip(work.spoken.calls, work.planned, strict=True)
+    ]
+    return replace(work, spoken=approve.requested(work.spoken, calls))
+
+
+def _as_asked(call: ToolCallPart, planned: Planned, filled: Mapping[str, Any]) -> ToolCallPart:
+    """The call as whoever answers is to see it: with the arguments that a rule fills in."""
+    call = call.model_copy(update={"waits_for": planned.waits_for})
+    return prefill.filled(call, filled) if filled and planned.waits_for else call
+
+
+async def _acted(db: Database, work: commit.Work) -> AsyncGenerator[Event]:
+    """Run the calls, store the step, and shorten the thread if it has become full."""
+    turn, step = work.turn, work.step
+    if work.reaches_out and work.spoken is not None:
+        await db.write(commit.begin, work)
+        _take_in(turn, [work.spoken])
+        yield Committed(step.id, [work.spoken], is_whole=False)
+        work = replace(work, planned=await outside.perform(db, turn, work.planned), is_begun=True)
     done = await db.write(commit.step, work)
     _note(turn, done)
     if done.messages:
         yield Committed(step.id, done.messages)
-    if is_full and (event := await compact.after_step(db, turn, answer, is_over=done.stop_reason is not None)):
+    is_over = done.stop_reason is not None
+    if work.goes_on and (event := await compact.after_step(db, turn, work.answer, is_over=is_over)):
         yield event
-    if done.stop_reason is not None and is_full:
+    if done.stop_reason is not None and work.goes_on:
         await db.write(commit.finish, turn, done.stop_reason)
     if done.stop_reason is not None:
         yield Ended(done.stop_reason, turn.spent)
@@ -192,10 +255,14 @@ def _spoken(turn: Turn, step: Step, message_id: str, answer: Answer) -> Message 
 
 def _note(turn: Turn, done: commit.Done) -> None:
     """Take what was stored into the turn in memory."""
-    turn.window += [*turn.inputs, *done.messages, *done.heartbeat]
-    turn.past += rules.past(done.messages, turn.run.id)
-    turn.inputs = []
+    _take_in(turn, [*done.messages, *done.heartbeat])
+    turn.past += rules.past(done.messages)
     turn.steps_done += 1
+
+
+def _take_in(turn: Turn, stored: Sequence[Message]) -> None:
+    turn.window += [*turn.inputs, *stored]
+    turn.inputs = []
 
 
 async def _fail(db: Database, turn: Turn, failed: AppError, step: Step | None = None) -> Ended:

@@ -128,7 +128,7 @@ class InternalMessage(TypedDict):
 def internal(message: Message) -> InternalMessage:
     """One stored message, whole."""
     returns = message.returns
-    decisions = [part for part in message.content if isinstance(part, ApprovalPart)]
+    decisions = message.decisions
     first = decisions[0] if decisions else None
     return {
         "created_by_id": message.created_by_id,

@@ -69,6 +69,8 @@ class ToolCallPart(Shape):
     name: str
     arguments: str
     signature: str | None = None
+    waits_for: Literal["approval", "client"] | None = None
+    """Who must answer before it can be run: a person, or the client that runs it itself."""
 
 
 class ToolReturnPart(Shape):
@@ -136,6 +138,17 @@ class Message(Entity):
     @property
     def calls(self) -> list[ToolCallPart]:
         return [part for part in self.content if isinstance(part, ToolCallPart)]
+
+    @property
+    def waiting(self) -> list[ToolCallPart]:
+        """The calls that wait for an answer; in requests of earlier servers all of them do."""
+        if self.role != "approval":
+            return []
+        return [call for call in self.calls if call.waits_for is not None] or self.calls
+
+    @property
+    def decisions(self) -> list[ApprovalPart]:
+        return [part for part in self.content if isinstance(part, ApprovalPart)]
 
     @property
     def returns(self) -> list[ToolReturnPart]:

@@ -131,6 +131,11 @@ def window(tx: Tx, who: Who, thread: Thread) -> list[Message]:
     return [*chosen, *(m for m in found if m.id not in front and m.sequence >= thread.window_start)]
 
 
+def newest_of(tx: Tx, who: Who, thread: Thread) -> Message | None:
+    """The newest message that a thread has in view, summaries left out."""
+    return rows.first(tx, who, _since(thread), order=[c.sequence.desc()])
+
+
 def _since(thread: Thread) -> Where:
     """The thread from its window's start on. Summaries are in view by their id alone: there are older ones."""
     return sa.and_(in_thread(thread), c.sequence >= thread.window_start, c.role != "summary")

@@ -49,7 +49,7 @@ ROLES: dict[MessageType, tuple[Role, ...]] = {
     "assistant_message": ("assistant", "approval"),
     "reasoning_message": ("assistant", "approval"),
     "hidden_reasoning_message": ("assistant", "approval"),
-    "tool_call_message": ("assistant",),
+    "tool_call_message": ("assistant", "approval"),
     "tool_return_message": ("tool",),
     "approval_request_message": ("approval",),
     "approval_response_message": ("approval",),
@@ -163,7 +163,10 @@ def _approval(message: Message, view: View) -> list[Body]:
     if not calls:
         return [_decision(message.content)]
     bodies = [body for part in message.content if (body := _thought(part, inner=False)) is not None]
-    return [*bodies, _calls("approval_request_message", calls)]
+    waiting = message.waiting
+    if withheld := [call for call in calls if call not in waiting]:
+        bodies.append(_calls("tool_call_message", withheld))
+    return [*bodies, _calls("approval_request_message", waiting)]
 
 
 def _thought(part: Part, *, inner: bool) -> Body | None:

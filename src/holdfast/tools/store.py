@@ -16,7 +16,6 @@ from holdfast.kit.page import Page
 from holdfast.store.prepared import Prepared
 from holdfast.store.table import Rows, Tx, Where, metadata
 from holdfast.tools.builtin import registry
-from holdfast.tools.builtin.later import Later
 from holdfast.tools.builtin.tool import Builtin
 from holdfast.tools.model import OWN_TYPES, TYPES, CreateTool, Tool, ToolCountFilter, ToolFilter, UpdateTool
 from holdfast.tools.schema import Described, described
@@ -213,7 +212,7 @@ def _by_name(tx: Tx, who: Who, names: Sequence[str]) -> dict[str, Tool]:
     return {tool.name: tool for tool in map(rows.load, found)}
 
 
-def _outdated(tx: Tx, who: Who) -> list[tuple[Builtin | Later, str | None]]:
+def _outdated(tx: Tx, who: Who) -> list[tuple[Builtin, str | None]]:
     """The built-in tools without a row (None) or with one in another wording (its id).
 
     A custom tool that took the name before the server had such a tool keeps it.
@@ -221,7 +220,7 @@ def _outdated(tx: Tx, who: Who) -> list[tuple[Builtin | Later, str | None]]:
     query = sa.select(rows.c.name, rows.c.id, rows.c.revision, rows.c.tool_type)
     mine = query.where(rows.c.organization_id == who.organization_id, rows.c.name.in_(registry.names()))
     there = {row.name: row for row in tx.execute(mine)}
-    outdated: list[tuple[Builtin | Later, str | None]] = []
+    outdated: list[tuple[Builtin, str | None]] = []
     for builtin in registry.every():
         row = there.get(builtin.name)
         if row is None:
@@ -231,7 +230,7 @@ def _outdated(tx: Tx, who: Who) -> list[tuple[Builtin | Later, str | None]]:
     return outdated
 
 
-def _row_of(who: Who, builtin: Builtin | Later) -> Tool:
+def _row_of(who: Who, builtin: Builtin) -> Tool:
     return Tool(
         id=new_id("tool"),
         organization_id=who.organization_id,

@@ -1,8 +1,8 @@
 """How a turn starts: the run is recorded, the thread is taken, and everything the loop needs is loaded, in one go."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holdfast.agents import store as agents
@@ -10,17 +10,17 @@ from holdfast.agents.compile import recompile, stale
 from holdfast.agents.model import Agent
 from holdfast.agents.wire import context_window
 from holdfast.auth.model import Who
-from holdfast.errors import BadRequest, Busy
+from holdfast.errors import Busy
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.model import ModelCard, Provider
 from holdfast.llm.models import Models
+from holdfast.loop.approve import Answered
 from holdfast.loop.state import Options, Turn
 from holdfast.loop.transcript import GrowingTranscript, Transcripts
-from holdfast.messages import requests, threads
 from holdfast.messages import store as messages
+from holdfast.messages import threads
 from holdfast.messages.model import Message, TextPart
-from holdfast.messages.requests import MessageCreate
 from holdfast.messages.threads import Thread
 from holdfast.messages.wire import expand_all
 from holdfast.runs import leases
@@ -29,8 +29,10 @@ from holdfast.runs.model import Run, StopReason
 from holdfast.store.jsontext import from_json, to_json
 from holdfast.store.table import Tx
 from holdfast.tools import store as tools
-from holdfast.tools.builtin.context import Finder
-from holdfast.turns import repeats
+from holdfast.tools.builtin.context import Chain, Finder, Outside
+from holdfast.tools.model import Tool
+from holdfast.tools.outside import Executors
+from holdfast.turns import inputs, repeats, waiting
 from holdfast.turns.answer import response, view_of
 from holdfast.turns.past import Progress, said
 from holdfast.turns.requests import SendMessage
@@ -52,6 +54,10 @@ class Asked:
     is_repeated: bool = False
     """The SDK sends it again, because an answer did not reach it."""
     request_id: str | None = None
+    chain: Chain = field(default_factory=Chain)
+    """Which agents have caused it, by what they sent each other."""
+    patience: float | None = None
+    """How many seconds it may wait for its thread, if less than usual."""
     to: str = ""
     """The agent or conversation as the path names it."""
 
@@ -64,6 +70,8 @@ class Begun:
     inputs: list[Message]
     turn: Turn | None
     past: Progress = field(default_factory=Progress)
+    answered: Answered | None = None
+    """What the thread waited for, if the inputs began with the answer to it."""
     is_joined: bool = False
     """The same request has started it before."""
 
@@ -74,6 +82,10 @@ class Worker:
 
     id: str
     finder: Finder
+    outside: Outside
+    executors: Executors = field(default_factory=dict[Any, Any])
+    approval_hours: float | None = None
+    """How long a request for approval can be answered; None for always."""
     transcripts: Transcripts = field(default_factory=Transcripts)
 
 
@@ -85,7 +97,7 @@ class Chosen:
     provider: Provider
     context_window: int
     models: Models
-    finder: Finder
+    worker: Worker
 
 
 def begin(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Begun:
@@ -94,11 +106,13 @@ def begin(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Begun:
     run = _run(asked, agent, thread, worker.id)
     if run.request_key and (first := _started(tx, asked, thread, run.request_key)):
         return Begun(first, [], None, is_joined=True)
-    begun = Begun(run, _inputs(asked, agent, thread, run), None)
+    begun = Begun(run, inputs.stored(asked.body, run), None)
     run.input = [message.model_dump() for message in begun.inputs]
     held = None if asked.is_async else leases.take(tx, thread, run, worker.id)
     if held is None and not asked.queues:
         raise _busy(tx, asked.who, thread)
+    if asked.is_async and thread.lease_run_id is None:
+        waiting.refuse(tx, asked.who, thread, begun.inputs)
     if held is None:
         leases.lock(tx, thread)  # it may have been deleted since it was found
         run.status = "created"
@@ -130,8 +144,8 @@ def peek(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Turn:
     thread, agent = asked.find(tx)
     run = _run(asked, agent, thread, "")
     chosen = _model(worker, models, asked, agent, thread)
-    begun = Begun(run, _inputs(asked, agent, thread, run), None)
-    turn = _assembled(tx, asked, begun, agent, Seen(thread, messages.window(tx, asked.who, thread)), chosen)
+    begun = Begun(run, inputs.stored(asked.body, run), None)
+    turn = _turn(tx, asked, begun, agent, Seen(thread, messages.window(tx, asked.who, thread)), chosen)
     text = stale(tx, asked.who, agent, thread)
     if text is not None:
         turn.window[0] = turn.window[0].model_copy(update={"content": [TextPart(text=text)]})
@@ -159,6 +173,20 @@ def _seen(tx: Tx, asked: Asked, worker: Worker, agent: Agent, thread: Thread) ->
 
 
 def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: Chosen) -> Turn:
+    """The turn, once it is clear what of the thread's past it begins with."""
+    window = waiting.Window(asked.who, begun.run, agent.timezone, seen.window)
+    settled = waiting.settle(tx, window)
+    entered = waiting.Entered([])
+    if not begun.past.has_begun:
+        terms = waiting.Terms(chosen.context_window, chosen.worker.approval_hours)
+        entered = waiting.enter(tx, window, begun.inputs, terms)
+    begun = replace(begun, inputs=entered.inputs, answered=entered.answered)
+    turn = _turn(tx, asked, begun, agent, seen, chosen)
+    turn.settled = settled
+    return turn
+
+
+def _turn(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: Chosen) -> Turn:
     """The turn with everything that the loop needs in memory."""
     body = asked.body
     return Turn(
@@ -166,10 +194,10 @@ def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, cho
         run=begun.run,
         agent=agent,
         thread=seen.thread,
-        tools=tools.of_agent(tx, asked.who, agent.id),
+        tools=_tools(tools.of_agent(tx, asked.who, agent.id), body, agent),
         window=seen.window,
         transcript=seen.transcript,
-        inputs=[] if begun.past.has_begun else begun.inputs,
+        inputs=begun.inputs,
         options=Options(
             body.max_steps,
             body.override_model,
@@ -181,8 +209,13 @@ def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, cho
         card=chosen.card,
         provider=chosen.provider,
         models=chosen.models,
-        finder=chosen.finder,
+        finder=chosen.worker.finder,
+        outside=chosen.worker.outside,
+        chain=asked.chain,
         context_window=chosen.context_window,
+        executors=chosen.worker.executors,
+        client_tools=frozenset(tool.name for tool in body.client_tools or ()),
+        answered=begun.answered,
         result=_result(body) if asked.is_async else None,
         concluded=begun.past.concluded,
         spent=begun.past.spent,
@@ -208,7 +241,22 @@ def _started(tx: Tx, asked: Asked, thread: Thread, key: str) -> Run | None:
 def _model(worker: Worker, models: Models, asked: Asked, agent: Agent, thread: Thread) -> Chosen:
     card = models.card(asked.body.override_model or thread.model or agent.model)
     window = thread.context_window_limit or context_window(agent, card, models.max_context_window)
-    return Chosen(card, models.provider(card), window, models, worker.finder)
+    return Chosen(card, models.provider(card), window, models, worker)
+
+
+def _tools(own: Sequence[Tool], body: SendMessage, agent: Agent) -> list[Tool]:
+    """The agent's tools and, in the place of those of the same name, the ones that the client runs itself."""
+    sent = {
+        tool.name: Tool(
+            id="",
+            organization_id=agent.organization_id,
+            name=tool.name,
+            description=tool.description,
+            json_schema=tool.model_dump(exclude_none=True),
+        )
+        for tool in body.client_tools or ()
+    }
+    return [*(tool for tool in own if tool.name not in sent), *sent.values()]
 
 
 def _run(asked: Asked, agent: Agent, thread: Thread, owner: str) -> Run:
@@ -243,7 +291,14 @@ def request_of(asked: Asked) -> dict[str, Any]:
     """What another process needs to go on with a run; the messages are its input already."""
     who = {"user_id": asked.who.user_id, "scopes": sorted(asked.who.scopes), "key_id": asked.who.key_id}
     body = asked.body.model_dump(mode="json", exclude={"messages", "input"})
-    return {"who": who, "body": body, "request_id": asked.request_id, "to": asked.to, "is_async": asked.is_async}
+    return {
+        "who": who,
+        "body": body,
+        "request_id": asked.request_id,
+        "to": asked.to,
+        "is_async": asked.is_async,
+        "chain": asked.chain.length,
+    }
 
 
 def asked_of(run: Run) -> Asked:
@@ -260,23 +315,8 @@ def asked_of(run: Run) -> Asked:
         callback_url=run.callback_url,
         request_id=kept.get("request_id"),
         to=kept.get("to", ""),
+        chain=Chain(length=kept.get("chain", 0)),
     )
-
-
-def _inputs(asked: Asked, agent: Agent, thread: Thread, run: Run) -> list[Message]:
-    where = {
-        "organization_id": asked.who.organization_id,
-        "created_by_id": asked.who.user_id,
-        "agent_id": agent.id,
-        "thread_id": thread.id,
-        "run_id": run.id,
-    }
-    inputs: list[Message] = []
-    for item in asked.body.items:
-        if not isinstance(item, MessageCreate):
-            raise BadRequest(f"Agent {agent.id} is not waiting for an approval or a tool's result.")
-        inputs.append(requests.stored(item, **where))
-    return inputs
 
 
 def _busy(tx: Tx, who: Who, thread: Thread) -> Busy:

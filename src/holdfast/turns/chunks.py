@@ -37,7 +37,7 @@ class Chunks:
                 return end(self._run_id, event)
             case Began():
                 if self._tokens:
-                    self._tokens.thinking = event.thinking
+                    self._tokens.thinking, self._tokens.asks = event.thinking, event.asks
                 return []
 
 

@@ -48,10 +48,11 @@ class Line:
 
     async def _wait(self, waiting: list[Live], live: Live) -> Turn | None:
         """Wait in line. Only its first asks the database, so that many who wait cost no more than one."""
-        until = time.monotonic() + LONGEST_WAIT_S
+        patience = live.asked.patience or LONGEST_WAIT_S
+        until = time.monotonic() + patience
         while not live.is_cancelled:
             if time.monotonic() > until and not live.run.background:
-                raise Busy(f"The thread was busy for {LONGEST_WAIT_S:.0f} seconds; run {live.run_id} was not started.")
+                raise Busy(f"The thread was busy for {patience:.0f} seconds; run {live.run_id} was not started.")
             freed = self._freed.setdefault(live.run.thread_id, asyncio.Event())
             if live is min(waiting, key=_ticket):
                 models = await self._models.of(live.asked.who)

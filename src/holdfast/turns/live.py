@@ -20,6 +20,8 @@ class Live:
     is_cancelled: bool = False
     is_left: bool = False
     """Another process goes on with it."""
+    asking: dict[str, "Live"] = field(default_factory=dict[str, "Live"])
+    """The runs of other agents whose answers it waits for, by their ids."""
     work: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
@@ -38,6 +40,8 @@ class Live:
         self.is_cancelled = True
         if self.begun.turn is not None:
             self.begun.turn.cancel()
+        for other in list(self.asking.values()):
+            other.cancel()
 
     def leave(self) -> None:
         """Stop working on it where it stands, without an end."""

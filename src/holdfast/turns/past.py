@@ -44,13 +44,18 @@ def said(tx: Tx, who: Who, run: Run) -> list[Message]:
     """The messages that a run has produced so far: without what was sent, heartbeats and summaries."""
     sent = {message["id"] for message in run.input}
     found = messages.rows.all(tx, who, messages.of_run(run.id), order=[messages.c.sequence])
-    return [message for message in found if message.id not in sent and message.role in PRODUCED]
+    return [message for message in found if message.id not in sent and _is_produced(message)]
+
+
+def _is_produced(message: Message) -> bool:
+    """An answer about calls is what somebody said to the agent, also when the server said it."""
+    return message.role in PRODUCED and (message.role != "approval" or bool(message.calls))
 
 
 def _told(taken: Sequence[Step], produced: Sequence[Message]) -> Iterator[Committed]:
     for step in taken:
         if of_step := [message for message in produced if message.step_id == step.id]:
-            yield Committed(step.id, of_step)
+            yield Committed(step.id, of_step, is_whole=not of_step[-1].calls or of_step[-1].role == "approval")
 
 
 def _usage(step: Step) -> Usage:

@@ -13,7 +13,7 @@ from holdfast.prompt.skills import ClientSkill
 class ClientTool(Shape):
     """A tool that the client runs itself, for one request."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     description: str | None = None
     parameters: dict[str, Any] | None = None
 
@@ -49,6 +49,13 @@ class SendMessage(Shape):
             raise ValueError("send exactly one of `messages` and `input`")
         if self.messages is not None and not self.messages:
             raise ValueError("`messages` is empty; send at least one message")
+        return self
+
+    @model_validator(mode="after")
+    def _has_each_tool_once(self) -> "SendMessage":
+        names = [tool.name for tool in self.client_tools or ()]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"`client_tools` has {', '.join(sorted(twice))} more than once")
         return self
 
     @property

@@ -18,6 +18,7 @@ from holdfast.messages import threads
 from holdfast.messages.threads import Thread
 from holdfast.store.database import Database
 from holdfast.store.table import Tx
+from holdfast.turns import waiting
 from holdfast.turns.begin import Asked, Worker, peek
 
 
@@ -25,6 +26,7 @@ def reset(tx: Tx, who: Who, agent_id: str, *, with_first: bool) -> Loaded:
     """Put nothing but the prompt before the model, or what its type begins with; the history stays in recall."""
     thread, agent = agents.with_own_thread(tx, who, agent_id)
     _refuse_while_busy(thread)
+    waiting.release(tx, who, thread.id, "The conversation was reset.")
     thread = threads.empty_window(tx, who, thread.id)
     recompile(tx, who, agent, thread, always=True)
     if with_first:

@@ -19,12 +19,17 @@ from holdfast.providers.organizations import OrganizationModels
 from holdfast.runs import processes
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
+from holdfast.sandbox.model import Sandbox
 from holdfast.store.database import Database
-from holdfast.tools.builtin.context import Finder
+from holdfast.tools.builtin.context import Finder, Outside
+from holdfast.tools.outside import Executors
+from holdfast.tools.web.page import Pages
+from holdfast.tools.web.search import WebSearch
 from holdfast.turns.begin import Asked, Begun, Worker, asked_of, begin
 from holdfast.turns.callback import call_back
 from holdfast.turns.line import Line
 from holdfast.turns.live import Live
+from holdfast.turns.others import Others
 from holdfast.turns.past import past_of
 from holdfast.turns.telling import Teller
 
@@ -57,6 +62,10 @@ class Ports:
     finder: Finder
     feed: Feed
     egress: Egress
+    executors: Executors
+    """Who runs the tools whose work is done outside."""
+    search: WebSearch
+    sandbox: Sandbox
     calls: Calls | None = None
     """Tells other processes of cancelled runs; without it they find out with their next heartbeat."""
 
@@ -73,7 +82,8 @@ class Runner:
         self._db = db
         self._ports = ports
         self._patience = settings.drain_seconds
-        self.worker = Worker(self.id, ports.finder)
+        outside = Outside(Others(db, self), ports.search, Pages(ports.egress), ports.sandbox)
+        self.worker = Worker(self.id, ports.finder, outside, ports.executors, settings.approval_hours)
         self._line = Line(db, ports.models, self.worker)
         self._live: dict[str, Live] = {}
         self._kept: dict[str, Live] = {}
@@ -133,6 +143,10 @@ class Runner:
         if not begun.is_joined:
             self._enter(Live(asked, begun))
         return begun.run
+
+    def at_work(self, run_id: str) -> Live | None:
+        """A run that this process works on."""
+        return self._live.get(run_id)
 
     async def _begin(self, asked: Asked) -> Begun:
         await self._ports.models.server.settle()

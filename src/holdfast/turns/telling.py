@@ -118,7 +118,7 @@ def _mark(event: Event) -> str:
     """What is complete once the event has been told."""
     match event:
         case Committed():
-            return event.step_id
+            return event.step_id if event.is_whole else ""
         case Compacted():
             return event.summary.id
         case Ended():

@@ -4,7 +4,7 @@ Everything of one message has its id; what belongs together has the same `otid`,
 message will show. The JSON around a delta is written once and only its text is put in.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,8 @@ class Tokens:
         self._run_id = run_id
         self._view = view
         self.thinking: str | None = None
+        self.asks: Collection[str] = ()
+        """The tools whose calls are shown when it is clear whether they wait for an answer."""
         self._spoken: _Spoken | None = None
 
     def said(self, said: Said) -> list[bytes]:
@@ -138,7 +140,7 @@ class Tokens:
         names = {self.thinking} if self.thinking else set[str]()
         if self._view.use_assistant_message and call.name == self._view.tool_name:
             names.add(self._view.tool_kwarg)
-        call.fields = Fields(names) if names else None
+        call.fields = Fields(names) if names or call.name in self.asks else None
 
     def _spoken_through(self, spoken: _Spoken, call: _Call, arguments: str) -> list[bytes]:
         frames: list[bytes] = []
@@ -155,9 +157,10 @@ class Tokens:
     def _held_back(self, message: Message, spoken: _Spoken) -> Iterator[Mapping[str, object]]:
         """Calls that were not shown while they were made: they are shown whole, as one delta each."""
         held = {call.id for call in spoken.calls.values() if call.fields is not None and not call.otid}
-        kept = [part for part in message.calls if part.id in held]
+        kept = [part for part in message.calls if part.id in held or part.waits_for]
         for shown in expand(message.model_copy(update={"content": kept}), self._view) if kept else []:
-            calls = shown["tool_calls"] if shown["message_type"] == "tool_call_message" else None
+            is_call = shown["message_type"] in ("tool_call_message", "approval_request_message")
+            calls = shown["tool_calls"] if is_call else None
             if not isinstance(calls, list):
                 yield {**shown, "otid": spoken.begin("calls")}
                 continue

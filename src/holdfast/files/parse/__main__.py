@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from holdfast.files.parse import hypertext, lines, office, pdf, plain
+from holdfast.files.parse import hypertext, lines, office, pdf, plain, webpage
 from holdfast.files.parse.limits import Unreadable, bounded, confine
 from holdfast.files.parse.pieces import pieces
 
@@ -13,6 +13,7 @@ READERS: Mapping[str, Callable[[bytes], str]] = {
     "text": plain.read,
     "json": plain.read_json,
     "html": hypertext.read,
+    "webpage": webpage.read,
     "pdf": pdf.read,
     "word": office.read_word,
     "slides": office.read_slides,

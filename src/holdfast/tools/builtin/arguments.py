@@ -43,7 +43,13 @@ def _object(builtin: Builtin, text: str) -> dict[str, Any]:
 
 
 def _takes_list(builtin: Builtin, name: str) -> bool:
-    return builtin.json_schema["parameters"]["properties"][name].get("type") == "array"
+    return "array" in _kinds(builtin.json_schema["parameters"]["properties"][name])
+
+
+def _kinds(schema: dict[str, Any]) -> list[str]:
+    """The types of what may be given."""
+    kinds: str | list[str] = schema.get("type", "any")
+    return [kinds] if isinstance(kinds, str) else kinds
 
 
 def _unpacked(value: Any) -> Any:
@@ -77,7 +83,7 @@ def _fault(error: ErrorDetails) -> str:
 def _expected(builtin: Builtin) -> str:
     parameters = builtin.json_schema["parameters"]
     named = [
-        f"`{name}` ({schema.get('type', 'any')}{'' if name in parameters['required'] else ', optional'})"
+        f"`{name}` ({' or '.join(_kinds(schema))}{'' if name in parameters['required'] else ', optional'})"
         for name, schema in parameters["properties"].items()
     ]
     return ", ".join(named) or "no arguments"

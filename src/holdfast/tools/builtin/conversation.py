@@ -59,11 +59,12 @@ async def conversation_search(
         raise ToolError(f"`start_date` {start_date} is after `end_date` {end_date}; exchange them.")
     query = (query or "").strip()
     found = await ctx.find.messages(ctx.who, wanted, query, min(limit or DEFAULT_RESULTS, MOST_RESULTS))
-    results = [_result(ctx, each, text) for each in found if (text := said(each.item))]
-    return {"message": _summary(results, query), "results": results}
+    results = [told(ctx, each, text) for each in found if (text := said(each.item))]
+    return {"message": summary(results, query), "results": results}
 
 
-def _result(ctx: LookContext, found: Found[Message], text: str) -> dict[str, Any]:
+def told(ctx: LookContext, found: Found[Message], text: str) -> dict[str, Any]:
+    """A message that was found, as a model is told of it."""
     message = found.item
     relevance = {"relevance": {"score": round(found.score, 3), "words": found.terms}} if found.parts else {}
     return {
@@ -84,7 +85,8 @@ def _ago(moment: datetime) -> str:
     return "just now"
 
 
-def _summary(found: Sequence[dict[str, Any]], query: str) -> str:
+def summary(found: Sequence[dict[str, Any]], query: str) -> str:
+    """What a search came to, in one sentence."""
     if not found:
         return "No message was found; try fewer or other words, or a wider time."
     about = f" with {query!r}" if query else ""

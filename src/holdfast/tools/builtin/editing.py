@@ -23,6 +23,16 @@ def editable(ctx: ToolContext, label: str) -> Block:
     return block
 
 
+def own(ctx: ToolContext, label: str) -> Block:
+    """An editable block that is not this conversation's own copy: what the agent holds of it may change too."""
+    block = editable(ctx, label)
+    if block.id in ctx.isolated_block_ids:
+        raise ToolError(
+            f"This conversation has a copy of the block {label!r} of its own; only its text can be changed."
+        )
+    return block
+
+
 def labels(ctx: ToolContext) -> list[str]:
     """The labels of the agent's blocks."""
     return [block.label or "" for block in blocks.of_agent(ctx.tx, ctx.who, ctx.agent_id)]

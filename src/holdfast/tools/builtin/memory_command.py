@@ -7,14 +7,13 @@ from typing import Literal
 from typing_extensions import TypedDict, Unpack
 
 from holdfast.blocks import store as blocks
-from holdfast.blocks.model import Block
 from holdfast.tools.builtin.context import ToolContext
 from holdfast.tools.builtin.editing import (
     check_label,
     create,
-    editable,
     insert,
     labels,
+    own,
     refuse_line_numbers,
     replace_once,
 )
@@ -105,27 +104,19 @@ def _insert(ctx: ToolContext, asked: Command) -> str:
 
 def _delete(ctx: ToolContext, asked: Command) -> str:
     label = asked.label()
-    blocks.detach(ctx.tx, ctx.who, ctx.agent_id, _own(ctx, label).id, ctx.cause)
+    blocks.detach(ctx.tx, ctx.who, ctx.agent_id, own(ctx, label).id, ctx.cause)
     return f"Deleted {ROOT}{label}."
 
 
 def _rename(ctx: ToolContext, asked: Command) -> str:
     if asked.given.get("old_path") is None and asked.given.get("new_path") is None:
         label = asked.label()
-        blocks.change(ctx.tx, ctx.who, _own(ctx, label).id, {"description": asked.need("description")}, ctx.cause)
+        blocks.change(ctx.tx, ctx.who, own(ctx, label).id, {"description": asked.need("description")}, ctx.cause)
         return f"Changed the description of {ROOT}{label}."
     label, new = asked.label("old_path"), asked.label("new_path")
     check_label(new)
-    blocks.change(ctx.tx, ctx.who, _own(ctx, label).id, {"label": new}, ctx.cause)
+    blocks.change(ctx.tx, ctx.who, own(ctx, label).id, {"label": new}, ctx.cause)
     return f"Renamed {ROOT}{label} to {ROOT}{new}."
-
-
-def _own(ctx: ToolContext, label: str) -> Block:
-    """A block that is not this conversation's own copy: the agent's list of blocks is what changes."""
-    block = editable(ctx, label)
-    if block.id in ctx.isolated_block_ids:
-        raise ToolError(f"This conversation has a copy of {ROOT}{label} of its own, whose text alone can be changed.")
-    return block
 
 
 COMMANDS: Mapping[str, Callable[[ToolContext, Command], str]] = {

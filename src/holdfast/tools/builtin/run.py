@@ -55,10 +55,25 @@ def looks(name: str) -> bool:
     return found is not None and found.looks
 
 
+def reaches_out(name: str) -> bool:
+    """Does the tool of this name do its work elsewhere?"""
+    found = registry.find(name)
+    return found is not None and found.reaches_out
+
+
+def fault(call: ToolCallPart) -> str | None:
+    """Why a call would fail before it did anything; None when its tool would begin."""
+    try:
+        arguments.read(_known(call.name), call.arguments)
+    except ToolError as wrong:
+        return str(wrong)
+    return None
+
+
 def _known(name: str) -> Builtin:
     found = registry.find(name)
     if found is None:
-        raise ToolError(f"This server does not run {name} yet; nothing was done. Go on without it.")
+        raise ToolError(f"This server brings no tool named {name}; nothing was done. Go on without it.")
     return found
 
 

@@ -31,13 +31,16 @@ class Arguments(BaseModel):
 class Builtin:
     """A function that takes the context and then what the model chose.
 
-    One that changes something is synchronous and part of the step's transaction; one that only looks is asynchronous.
+    One that changes something here is synchronous and part of the step's transaction; one that only looks, or has its
+    effect outside, is asynchronous.
     """
 
     function: Callable[..., Any]
     tool_type: ToolType
     first: Callable[..., Coroutine[Any, Any, Any]] | None = None
     """What one that changes something has to find out before that; it gets the result as `ctx.seen`."""
+    reaches_out: bool = False
+    """Whether one that only looks has an effect elsewhere, or takes long: the step is stored before it is run."""
 
     @property
     def name(self) -> str:
@@ -45,7 +48,7 @@ class Builtin:
 
     @cached_property
     def looks(self) -> bool:
-        """Whether it changes nothing, and is run before the step is stored."""
+        """Whether it changes nothing in the transaction, and is run before that."""
         return inspect.iscoroutinefunction(self.function)
 
     @cached_property
@@ -79,7 +82,9 @@ class Builtin:
             "description": parsed(inspect.getdoc(self.function)).description,
             "parameters": {
                 "type": "object",
-                "properties": {name: _plain(schema) for name, schema in properties.items()},
+                "properties": {
+                    name: _nullable(_plain(schema), schema, name in required) for name, schema in properties.items()
+                },
                 "required": required,
             },
         }
@@ -94,12 +99,15 @@ Function = Callable[Concatenate[ToolContext, P], Any] | Callable[Concatenate[Loo
 
 
 def tool(
-    tool_type: ToolType, first: Callable[..., Coroutine[Any, Any, Any]] | None = None
+    tool_type: ToolType,
+    first: Callable[..., Coroutine[Any, Any, Any]] | None = None,
+    *,
+    reaches_out: bool = False,
 ) -> Callable[[Function[P]], Builtin]:
     """Make a function a built-in tool; `first` takes its arguments, and looks before it changes anything."""
 
     def make(function: Function[P]) -> Builtin:
-        return Builtin(function, tool_type, first)
+        return Builtin(function, tool_type, first, reaches_out)
 
     return make
 
@@ -132,4 +140,11 @@ def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     real = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
     if len(real) == 1:
         plain = {**real[0], **plain}
+    return plain
+
+
+def _nullable(plain: dict[str, Any], schema: Mapping[str, Any], is_required: bool) -> dict[str, Any]:
+    """What must be given may be null all the same, where the schema says so."""
+    if is_required and any(option.get("type") == "null" for option in schema.get("anyOf", ())):
+        plain["type"] = [plain["type"], "null"]
     return plain
