@@ -68,8 +68,8 @@ class Workshop:
 
     async def _tool(self, name: str) -> str:
         bare = name.strip("+@")
-        state = ", agent_state: object = None" if "@" in name else ""
-        source = f'def {bare}(do: str{state}) -> str:\n    """Work.\n\n    Args:\n        do: What.\n    """\n    return do\n'
+        mark = "  # agent_state" if "@" in name else ""
+        source = f'def {bare}(do: str) -> str:{mark}\n    """Work.\n\n    Args:\n        do: What.\n    """\n'
         body = {"source_code": source, "enable_parallel_execution": "+" in name}
         made = await self.http.put("/v1/tools/", json=body)
         assert made.status_code == 200, made.text

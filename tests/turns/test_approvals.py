@@ -1,5 +1,8 @@
 """Calls that a person must approve (CONTRACT §5.1): stop, answer, go on, and always a way out."""
 
+from random import Random
+
+import httpx
 import pytest
 from letta_client.types.agents import ApprovalRequestMessage, ApprovalReturnParam
 
@@ -163,8 +166,8 @@ def test_a_message_while_a_call_waits_is_a_conflict(org: Org, models: OpenAIServ
     pending(org, models, owner)
     waiting = waiting_of(org, owner)
     assert waiting is not None
-    for path, fields in (("messages", {}), ("messages/stream", {}), ("messages/async", {})):
-        refused = org.http.post(f"/v1/agents/{owner}/{path}", json={**user("hello"), **fields})
+    for path in ("messages", "messages/stream", "messages/async"):
+        refused = org.http.post(f"/v1/agents/{owner}/{path}", json=user("hello"))
         assert refused.status_code == 409, refused.text
         detail = refused.json()["detail"]
         assert detail["code"] == "PENDING_APPROVAL"
@@ -256,9 +259,10 @@ def test_background_and_async_runs_ask_and_go_on(org: Org, models: OpenAIServer)
     assert "tea" in notes(org, owner)
 
 
-def _over(org: Org, run_id: str) -> Json | None:
-    run = org.http.get(f"/v1/runs/{run_id}").json()
-    return None if run["status"] in ("created", "running") else run
+def _over(org: Org, run_id: str) -> Json:
+    """The run as soon as it has ended; nothing before."""
+    run: Json = org.http.get(f"/v1/runs/{run_id}").json()
+    return {} if run["status"] in ("created", "running") else run
 
 
 @pytest.mark.contract("approvals.conversation")
@@ -410,6 +414,44 @@ def test_a_request_survives_a_restart_and_expires(fresh_server: FreshServer, mod
     assert status == "error"
     assert "within" in text
     assert notes(org, late) == ""
+
+
+CALL = 'CALL memory_insert {"label": "notes", "new_string": "Likes tea."}'
+
+
+def anything(org: Org, owner: str, chance: Random) -> httpx.Response:
+    """One of the things that a client can do to an agent, whatever state it is in."""
+    path = f"/v1/agents/{owner}"
+    waiting = waiting_of(org, owner)
+    known = waiting["tool_calls"] if waiting else [{"tool_call_id": "call_stale"}]
+    match chance.randrange(7):
+        case 0 | 1:
+            return send(org, f"agents/{owner}", {"role": "user", "content": CALL})
+        case 2:
+            return send(org, f"agents/{owner}", {"role": "user", "content": "REPLY hi"})
+        case 3:
+            return org.http.post(f"{path}/messages/cancel", json={})
+        case 4:
+            return org.http.patch(f"{path}/reset-messages", json={})
+        case 5:
+            wrong = {"type": "approval", "approvals": [decided({"tool_call_id": "call_wrong"})]}
+            return send(org, f"agents/{owner}", wrong)
+        case _:
+            approvals = [decided(call, approve=chance.random() < 0.5) for call in known]
+            return send(org, f"agents/{owner}", {"type": "approval", "approvals": approvals})
+
+
+@pytest.mark.contract("approvals.always-a-way-out")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_happens_a_cancelled_agent_can_be_used(org: Org, models: OpenAIServer, seed: int) -> None:
+    owner, chance = careful(org), Random(seed)
+    for _ in range(15):
+        assert anything(org, owner, chance).status_code in (200, 400, 409)
+    assert org.http.post(f"/v1/agents/{owner}/messages/cancel", json={}).status_code in (200, 409)
+    assert say(org, f"agents/{owner}", "REPLY free")["messages"][-1]["content"] == "free"
+    sent = asked(models)
+    called = [call["id"] for message in sent for call in message.get("tool_calls") or ()]
+    assert called == [message["tool_call_id"] for message in sent if message["role"] == "tool"]
 
 
 @pytest.mark.contract("approvals.client")

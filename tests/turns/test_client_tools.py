@@ -1,5 +1,6 @@
 """Tools that the client runs itself, for one request (CONTRACT §5.3)."""
 
+import json
 from typing import Any
 
 import pytest
@@ -146,7 +147,9 @@ def test_results_that_do_not_fit_are_refused(org: Org, models: OpenAIServer) -> 
         assert send(org, f"agents/{owner}", body).status_code == 422
     assert waiting_of(org, owner) is not None
     models.queue(Reply("Fine."))
-    answer(org, f"agents/{owner}", result(call, "a\x00b\ud83d"))
+    odd = json.dumps({"messages": [{"type": "tool_return", "tool_returns": [result(call, "a\x00b\ud83d")]}]})
+    path, headers = f"/v1/agents/{owner}/messages", {"content-type": "application/json"}
+    assert org.http.post(path, content=odd.encode(), headers=headers).status_code == 200
 
 
 @pytest.mark.contract("client-tools.stream")

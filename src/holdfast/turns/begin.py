@@ -250,6 +250,8 @@ def _tools(own: Sequence[Tool], body: SendMessage, agent: Agent) -> list[Tool]:
         tool.name: Tool(
             id="",
             organization_id=agent.organization_id,
+            created_at=agent.created_at,
+            updated_at=agent.created_at,
             name=tool.name,
             description=tool.description,
             json_schema=tool.model_dump(exclude_none=True),

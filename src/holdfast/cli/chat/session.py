@@ -174,5 +174,7 @@ def _ask(id: str, call: str) -> dict[str, Any]:
     if not has_person():
         screen.err.print(screen.safe(f"Denied, as there is no terminal to ask: {call}"), soft_wrap=True)
         return {"type": "approval", "tool_call_id": id, "approve": False, "reason": "nobody was there to ask"}
-    allowed = input(screen.safe(f"Allow {call}? [y/N] ")).strip().lower() in ("y", "yes")
-    return {"type": "approval", "tool_call_id": id, "approve": allowed}
+    said = input(screen.safe(f"Allow {call}? [y/N, or why not] ")).strip()
+    allowed = said.lower() in ("y", "yes")
+    reason = None if said.lower() in ("y", "yes", "n", "no", "") else said
+    return {"type": "approval", "tool_call_id": id, "approve": allowed, "reason": reason}
