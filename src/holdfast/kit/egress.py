@@ -90,19 +90,20 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Checks every connection to a model server whose address somebody else than the server's settings gave."""
+    """Checks every connection to a server whose address somebody else than this server's settings gave."""
 
     egress: Egress
     by: By
+    purpose: Purpose = "model"
 
     async def address(self, host: str, port: int) -> str:
         """Where a connection to a host may go."""
         shown = f"[{host}]" if ":" in host else host
-        return str(await self.egress.address(f"http://{shown}:{port}", "model", self.by))
+        return str(await self.egress.address(f"http://{shown}:{port}", self.purpose, self.by))
 
     async def check(self, url: str) -> None:
         """Refuse a URL that no connection could be made to."""
-        await self.egress.address(url, "model", self.by)
+        await self.egress.address(url, self.purpose, self.by)
 
 
 def forbidden(address: Address, *, allow_private: bool) -> str | None:
