@@ -33,6 +33,8 @@ SIMPLE: dict[str, tuple[str, dict[str, Any]]] = {
 def build(server: Server) -> dict[str, str]:
     """The id of something for every parameter of a path; a well-formed unknown one where nothing could be made."""
     ids = {**dict(_simple(server)), **_agent(server)}
+    registered = server.http.get(f"/v1/mcp-servers/{ids['mcp_server_id']}").raise_for_status().json()
+    ids["mcp_server_name"] = registered["server_name"]
     return _Unknown({**ids, **_file(server, ids)})
 
 

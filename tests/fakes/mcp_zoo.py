@@ -6,15 +6,18 @@ with Zoo() as zoo:
     zoo.release()            # those that hang give up
 """
 
+import base64
+import hashlib
 import json
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Queue
+from queue import Empty, Queue
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 from uuid import uuid4
 
 Json = dict[str, Any]
@@ -25,7 +28,7 @@ ECHO: Json = {
     "description": "Say it again.",
     "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
 }
-ANY_ORIGIN = {"content-type": "application/json"}
+AS_JSON = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,9 @@ def result(request: Json, value: Json) -> Json:
     return {"jsonrpc": "2.0", "id": request["id"], "result": value}
 
 
-def of_json(value: Any, status: int = 200, **headers: str) -> Said:
-    return Said(status, json.dumps(value).encode(), {**ANY_ORIGIN, **headers})
+def of_json(value: Any, status: int = 200, session: str | None = None) -> Said:
+    headers = {**AS_JSON, **({"mcp-session-id": session} if session else {})}
+    return Said(status, json.dumps(value).encode(), headers)
 
 
 def of_events(*messages: Json) -> Said:
@@ -100,8 +104,12 @@ class Plain:
         session = uuid4().hex
         self.sessions.add(session)
         version = asked if asked in self.versions else self.versions[0]
-        about = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": {"name": "x", "version": "1"}}
-        return of_json(result(message, about), **{"mcp-session-id": session})
+        about: Json = {
+            "protocolVersion": version,
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "x", "version": "1"},
+        }
+        return of_json(result(message, about), session=session)
 
     def refused(self, got: Got) -> Said | None:
         if got.headers.get("mcp-session-id") not in self.sessions:
@@ -151,12 +159,14 @@ class Odoo(Plain):
     def initialize(self, message: Json) -> Said:
         session = uuid4().hex
         self.sessions.add(session)
-        about = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {"tools": {}}}
-        return of_json(result(message, about), **{"mcp-session-id": session})
+        about: Json = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {"tools": {}}}
+        return of_json(result(message, about), session=session)
 
     def answer(self, message: Json, got: Got) -> Said:
         if message["method"] == "tools/call" and not got.headers.get("authorization", "").startswith("Bearer "):
-            return of_json({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32001, "message": "API key needed"}})
+            return of_json(
+                {"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32001, "message": "API key needed"}}
+            )
         return super().answer(message, got)
 
 
@@ -208,8 +218,14 @@ class Odd(Plain):
         self.tools = [
             tool(zoo.name("no_properties"), {"type": "object"}),
             tool(zoo.name("union"), {"anyOf": union}),
-            tool(zoo.name("recursive"), {"type": "object", "properties": {"n": {"$ref": "#/$defs/node"}}, "$defs": {"node": node}}),
-            tool(zoo.name("types"), {"type": ["object", "null"], "properties": {"x": {"type": ["string", "integer"]}, "y": True}}),
+            tool(
+                zoo.name("recursive"),
+                {"type": "object", "properties": {"n": {"$ref": "#/$defs/node"}}, "$defs": {"node": node}},
+            ),
+            tool(
+                zoo.name("types"),
+                {"type": ["object", "null"], "properties": {"x": {"type": ["string", "integer"]}, "y": True}},
+            ),
             tool(zoo.name("list"), ["not", "a", "schema"]),
             tool(zoo.name("required"), {"type": "object", "properties": {}, "required": ["ghost", 7]}),
             tool(zoo.name("with.dots and spaces/é")),
@@ -217,7 +233,7 @@ class Odd(Plain):
             {"name": zoo.name("bare")},
             {"name": ""},
             {"description": "nobody"},
-            "no tool at all",  # pyright: ignore[reportListItemType] -- on purpose
+            "no tool at all",
         ]
 
 
@@ -250,7 +266,7 @@ class Dying(Plain):
     """Breaks off in the middle of a call's answer."""
 
     def said(self, message: Json, value: Json) -> Said:
-        return Said(200, b'{"jsonrpc": "2.0", "id"', ANY_ORIGIN, is_cut=True)
+        return Said(200, b'{"jsonrpc": "2.0", "id"', AS_JSON, is_cut=True)
 
 
 class EndsEarly(Plain):
@@ -336,9 +352,9 @@ class Changing(Plain):
         self.is_heard = threading.Event()
 
     def initialize(self, message: Json) -> Said:
-        about = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {"listChanged": True}}}
+        about: Json = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {"listChanged": True}}}
         self.sessions.add("one")
-        return of_json(result(message, about), **{"mcp-session-id": "one"})
+        return of_json(result(message, about), session="one")
 
     def get(self, got: Got) -> Said:
         self.is_heard.set()
@@ -504,7 +520,9 @@ class Authority:
             case "/guarded-metadata":
                 return of_json({"resource": f"{root}/guarded", "authorization_servers": [f"{root}/issuer"]})
             case "/.well-known/oauth-authorization-server/issuer":
-                places = {name: f"{root}/{name.partition('_')[0]}" for name in ("authorization_endpoint", "token_endpoint")}
+                places = {
+                    name: f"{root}/{name.partition('_')[0]}" for name in ("authorization_endpoint", "token_endpoint")
+                }
                 return of_json({"issuer": f"{root}/issuer", **places, "registration_endpoint": f"{root}/register"})
             case "/register":
                 return of_json({"client_id": "client-1"}, 201)
@@ -515,17 +533,12 @@ class Authority:
 
     def agree(self, url: str) -> str:
         """What a person does in a browser: the code for the question behind a URL."""
-        from urllib.parse import parse_qs, urlsplit
-
         asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         code = uuid4().hex
         self.challenges[code] = asked["code_challenge"]
         return code
 
     def _token(self, got: Got) -> Said:
-        import base64
-        import hashlib
-
         form: dict[str, str] = got.message
         self.forms.append(form)
         if form["grant_type"] == "authorization_code":
@@ -536,7 +549,9 @@ class Authority:
             self.renewals += 1
         token = f"access-{uuid4().hex}"
         self.zoo.tokens.add(token)
-        return of_json({"access_token": token, "refresh_token": "refresh-1", "expires_in": 3600, "token_type": "Bearer"})
+        return of_json(
+            {"access_token": token, "refresh_token": "refresh-1", "expires_in": 3600, "token_type": "Bearer"}
+        )
 
 
 def _handler(zoo: Zoo) -> type[BaseHTTPRequestHandler]:
@@ -561,8 +576,6 @@ def _handler(zoo: Zoo) -> type[BaseHTTPRequestHandler]:
             """Say nothing: what was asked is in `asked`."""
 
         def _got(self) -> Got:
-            from urllib.parse import parse_qsl
-
             raw = self.rfile.read(int(self.headers.get("content-length") or 0))
             form = "urlencoded" in (self.headers.get("content-type") or "")
             message = dict(parse_qsl(raw.decode())) if form else json.loads(raw or b"{}")
@@ -593,7 +606,7 @@ def _handler(zoo: Zoo) -> type[BaseHTTPRequestHandler]:
                 for piece in zoo.old.events("/old"):
                     self.wfile.write(piece)
                     self.wfile.flush()
-            except Exception:  # noqa: BLE001 -- a listener that left, or that was never spoken to
-                return
+            except (OSError, Empty):
+                return  # it left, or was never spoken to
 
     return Handler

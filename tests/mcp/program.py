@@ -1,4 +1,4 @@
-"""An MCP server that is a program: it echoes, tells its environment, starts a child, or ends in the middle of a call."""
+"""An MCP server that is a program: it echoes, tells its environment, starts a child, or ends in a call."""
 
 import json
 import os

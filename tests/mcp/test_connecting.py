@@ -1,7 +1,7 @@
 """Connecting while somebody watches, and OAuth with an authorization server of our own."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ CALLBACK = "/v1/tools/mcp/oauth/callback"
 
 
 @contextmanager
-def watching(client: Client, method: str, path: str, body: Any = None) -> Iterator[Iterator[dict[str, Any]]]:
+def watching(client: Client, method: str, path: str, body: Any = None) -> Generator[Iterator[dict[str, Any]]]:
     """The events of an attempt to connect."""
     with client.http.stream(method, path, json=body, timeout=60) as response:
         assert response.status_code == 200, response.read()

@@ -53,9 +53,7 @@ def test_a_call_that_breaks_is_a_502_that_says_how(once: Client, zoo: Zoo) -> No
 
 
 @pytest.mark.contract("mcp.failures")
-def test_hanging_servers_end_in_time_and_hold_nobody_up(
-    shared: Fleet, model_env: dict[str, str], zoo: Zoo
-) -> None:
+def test_hanging_servers_end_in_time_and_hold_nobody_up(shared: Fleet, model_env: dict[str, str], zoo: Zoo) -> None:
     ours = shared.make(engines()[0], {**model_env, **ALLOWED, "HOLDFAST_MCP_TIMEOUT_SECONDS": "4"}).start()
     client = Client(new_org(ours))
     good, calling = client.add(zoo.url("plain")), client.add(zoo.url("hangs-on-call"))
@@ -158,9 +156,11 @@ def test_a_hundred_calls_at_once(once: Client, zoo: Zoo) -> None:
     server = once.add(zoo.url("streaming"))
     path = f"/v1/mcp-servers/{server['id']}/tools/{once.tool(server, 'echo')['id']}/run"
 
+    def call(number: int) -> Any:
+        return once.http.post(path, json={"args": {"text": f"n{number}"}}, timeout=60).json()["func_return"]
+
     with ThreadPoolExecutor(100) as pool:
-        answers = pool.map(lambda n: once.http.post(path, json={"args": {"text": f"n{n}"}}, timeout=60), range(100))
-        returned = [answer.json()["func_return"] for answer in answers]
+        returned = list(pool.map(call, range(100)))
 
     assert returned == [f"n{n}" for n in range(100)]
     assert len(zoo.asked("streaming", "initialize")) <= 2

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from letta_client import ConflictError
+from letta_client.types.streamable_http_mcp_server import StreamableHTTPMcpServer
 
 from tests.fakes.mcp_zoo import Odoo, Zoo, tool
 from tests.harness.waiting import until
@@ -20,6 +21,7 @@ def test_a_registered_server_is_flat_and_its_tools_are_there_at_once(client: Cli
         config={"mcp_server_type": "streamable_http", "server_url": zoo.url("odoo"), "auth_token": "Bearer secret-1"},
     )
 
+    assert isinstance(made, StreamableHTTPMcpServer)
     assert made.id is not None
     assert made.id.startswith("mcp_server-")
     assert (made.server_name, made.mcp_server_type) == (name, "streamable_http")
@@ -30,7 +32,7 @@ def test_a_registered_server_is_flat_and_its_tools_are_there_at_once(client: Cli
     [create, whoami] = sdk.tools.list(made.id)
     assert create.tool_type == "external_mcp"
     assert create.tags == [f"mcp:{name}"]
-    assert create.metadata_ == {"mcp": {"server_name": name, "server_id": made.id}}
+    assert create.to_dict()["metadata_"] == {"mcp": {"server_name": name, "server_id": made.id}}
     assert whoami.name == "whoami"
     assert create.name in {each.name for each in client.org.client.tools.list()}
     assert sdk.tools.retrieve(create.id, mcp_server_id=made.id) == create
@@ -169,7 +171,7 @@ def test_odoo_is_asked_in_its_version_with_everybodys_own_key(client: Client, zo
 def test_a_template_without_default_needs_the_agents_secret(client: Client, zoo: Zoo) -> None:
     made = client.add(zoo.url("plain"), custom_headers={"X-Key": "{{ KEY }}"})
 
-    assert [each["name"] for each in client.tools(made)][0].startswith("echo")
+    assert client.tool(made, "echo")
     assert "x-key" not in zoo.asked("plain", "tools/list")[-1].headers
 
 

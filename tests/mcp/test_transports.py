@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.fakes.mcp_sdk import official
 from tests.fakes.mcp_zoo import Zoo
 from tests.harness.server import Server
 from tests.harness.tenants import new_org
@@ -42,6 +45,19 @@ def test_the_transport_of_2024(client: Client, zoo: Zoo) -> None:
 
     assert client.org.client.mcp_servers.retrieve(server["id"]).mcp_server_type == "sse"
     assert client.run(server, "echo", text="old").json()["func_return"] == "old"
+
+
+@pytest.mark.parametrize("kind", ["http", "json", "stateless", "sse"])
+def test_a_server_of_the_official_sdk(once: Client, kind: str) -> None:
+    with official(kind) as url:
+        server = once.add(url, mcp_server_type="sse" if kind == "sse" else "streamable_http")
+        added = once.run(server, "add", a=1, b=2)
+        wrong = once.run(server, "add", a="many").json()
+        failed = once.run(server, "complain").json()
+
+    assert added.json()["func_return"] == {"result": 3}, added.text
+    assert (wrong["status"], failed["status"]) == ("error", "error")
+    assert failed["stderr"] == ["Error executing tool complain"]
 
 
 def test_a_program_is_a_server(client: Client) -> None:

@@ -34,6 +34,10 @@ REDIRECTS = frozenset((301, 302, 303, 307, 308))
 CONNECT_SECONDS = 5.0
 
 
+class UnknownHost(BadRequest):
+    """The name in a URL leads nowhere now; it may later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """What stood at a URL."""
@@ -146,7 +150,7 @@ async def _resolve(parts: SplitResult) -> list[Address]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, _port(parts), type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as unknown:
-        raise BadRequest(f"The host {host!r} cannot be found.") from unknown
+        raise UnknownHost(f"The host {host!r} cannot be found.") from unknown
     return [ip_address(str(each[4][0]).partition("%")[0]) for each in found]
 
 

@@ -1,6 +1,7 @@
 """JSON-RPC as MCP speaks it: messages, what is waited for, and what a server may ask of us."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
@@ -45,13 +46,20 @@ Heard = Callable[[Json], Json | None]
 def decoded(raw: bytes, who: str) -> list[Json]:
     """The messages in some bytes: one, or a batch of them."""
     try:
-        found: Any = orjson.loads(raw)
-    except orjson.JSONDecodeError as odd:
+        found: Any = clean_tree(_loaded(raw))
+    except (ValueError, RecursionError) as odd:
         shown = raw[:80].decode("utf-8", "replace").strip()
         raise McpFailure(f"{who} sent something that is not JSON: {shown!r}.") from odd
-    found = clean_tree(found)
     batch = cast(list[Any], found) if isinstance(found, list) else [found]
     return [cast(Json, each) for each in batch if isinstance(each, dict)]
+
+
+def _loaded(raw: bytes) -> Any:
+    """JSON, also with lone surrogates and NaN, which the fast reader refuses."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return json.loads(raw)
 
 
 def is_answer(message: Json, id: int | None = None) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from holdfast.auth.model import Who
 from holdfast.errors import AppError, BadRequest
-from holdfast.kit.egress import Egress
+from holdfast.kit.egress import Egress, UnknownHost
 from holdfast.mcp import store
 from holdfast.mcp.failures import Late, Rejected
 from holdfast.mcp.http import Site, StreamableHttp
@@ -63,7 +63,7 @@ class Servers:
         self.authorizations = Authorizations(db, self._web)
 
     async def check(self, server: McpServer) -> None:
-        """Refuse what could never be reached."""
+        """Refuse what must not be reached; what cannot be reached now may be registered."""
         if server.server_type == "stdio":
             if not self._allowed.stdio:
                 raise BadRequest(
@@ -71,7 +71,8 @@ class Servers:
                     "HOLDFAST_MCP_STDIO=true: whoever registers one can then run any program on this machine."
                 )
         else:
-            await self._web.check(server.server_url or "", server.by)
+            with suppress(UnknownHost):
+                await self._web.check(server.server_url or "", server.by)
 
     async def listed(self, who: Who, server: McpServer, secrets: Secrets = None) -> list[Json]:
         """The tools that a server has now."""
