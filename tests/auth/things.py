@@ -96,7 +96,7 @@ def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
         (
             "server",
             "/v1/mcp-servers/",
-            {"server_name": text, "config": {"server_url": "https://mcp.invalid/", "custom_headers": {"X-Key": text}}},
+            {"server_name": text, "config": {"server_url": "https://mcp.invalid/", "custom_headers": {"X-A": text}}},
         ),
         ("schedule", "/v1/schedules/", {"agent_id": "{agent}", "name": text}),
     ]

@@ -15,7 +15,7 @@ from holdfast.kit.routes import Router
 from holdfast.mcp import store, wire
 from holdfast.mcp.asked import Callback, Mcp
 from holdfast.mcp.connect import connecting
-from holdfast.mcp.execute import ran
+from holdfast.mcp.execute import call
 from holdfast.mcp.model import CallArguments, McpServer, NamedServer, NamedServerUpdate
 from holdfast.mcp.servers import Servers
 from holdfast.mcp.wire import AnyServerConfig, MCPTool, Synced, named
@@ -132,7 +132,7 @@ async def execute_mcp_tool(
 ) -> Response:
     """Run a tool of a server."""
     server = await db.read(store.by_name, who, name)
-    done = ran(await servers.call(who, server, tool_name, called.args if called else {}, None))
+    done = await call(servers, who, server, tool_name, called.args if called else {})
     return reply({"result": done.output, "success": done.status == "success"})
 
 

@@ -14,7 +14,7 @@ from holdfast.kit.routes import Router
 from holdfast.mcp import store
 from holdfast.mcp.asked import Callback, Mcp
 from holdfast.mcp.connect import connecting
-from holdfast.mcp.execute import ran
+from holdfast.mcp.execute import call
 from holdfast.mcp.model import CallArguments, CreateMCPServerRequest, NamedServer, UpdateMCPServerRequest
 from holdfast.mcp.wire import AnyMCPServer, Synced, ToolExecutionResult, execution, shown
 from holdfast.tools.model import Tool
@@ -108,4 +108,4 @@ async def run_mcp_tool(
     server = await db.read(store.get, who, mcp_server_id)
     tool = await db.read(store.tool_of, who, mcp_server_id, tool_id)
     arguments = called.args if called else {}
-    return reply(execution(ran(await servers.call(who, server, tool.mcp_name or tool.name, arguments, None))))
+    return reply(execution(await call(servers, who, server, tool.mcp_name or tool.name, arguments)))
