@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from holdfast import failures
+from holdfast.agents import load
 from holdfast.agents.folders import show_new
 from holdfast.auth import store as auth_store
 from holdfast.auth.gate import Gate, Policy
@@ -32,6 +33,9 @@ from holdfast.kit.routes import Dispatch
 from holdfast.llm.catalog import configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
+from holdfast.mcp.execute import McpTools
+from holdfast.mcp.servers import Allowed, Servers
+from holdfast.mcp.stdio import PATH
 from holdfast.providers.organizations import OrganizationModels
 from holdfast.recall.find import Find
 from holdfast.recall.indexer import Indexer
@@ -90,6 +94,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.egress = Egress(settings.allow_private_urls)
     app.state.organizations = OrganizationModels(db, models, app.state.egress)
     app.state.embedders = Embedders()
+    app.state.mcp = _mcp(app)
     app.state.recall = _recall(app)
     app.state.find = Find(db, app.state.recall)
     app.state.sandbox = _sandbox(settings)
@@ -135,7 +140,8 @@ def _executors(app: Starlette) -> Executors:
     packages = Packages(settings.packages_path, sources)
     doors = Doors(app, app.state.keyring)
     custom = CustomTools(app.state.sandbox, packages, doors, _variables(app.state.db), settings.tool_timeout_seconds)
-    return {"custom": custom, "external_langchain": custom, "external_composio": custom}
+    mcp = McpTools(app.state.db, app.state.mcp)
+    return {"custom": custom, "external_langchain": custom, "external_composio": custom, "external_mcp": mcp}
 
 
 def _variables(db: Database) -> Callable[[Who], Awaitable[Mapping[str, str]]]:
@@ -143,6 +149,18 @@ def _variables(db: Database) -> Callable[[Who], Awaitable[Mapping[str, str]]]:
         return await db.read(variables.environment, who)
 
     return of
+
+
+def _mcp(app: Starlette) -> Servers:
+    settings: Settings = app.state.settings
+
+    async def secrets_of(who: Who, agent_id: str) -> Mapping[str, str]:
+        loaded = await app.state.db.read(load.one, who, agent_id)
+        return {secret.key: secret.value for secret in loaded.secrets}
+
+    path = settings.environment.get("PATH", PATH)
+    allowed = Allowed(settings.mcp_timeout_seconds, settings.mcp_stdio, path)
+    return Servers(app.state.db, app.state.egress, allowed, secrets_of)
 
 
 def _forgetter(app: Starlette) -> Forgetter:
@@ -209,6 +227,7 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.sandbox.close()
     await app.state.loader.stop()
     await app.state.recall.indexer.stop()
+    await app.state.mcp.close()
     app.state.embedders.close()
     await app.state.models.close()
     app.state.db.close()

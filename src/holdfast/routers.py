@@ -26,6 +26,8 @@ from holdfast.forget import routes as forget
 from holdfast.health import routes as health
 from holdfast.identities import routes as identities
 from holdfast.kit.routes import Router
+from holdfast.mcp import name_routes as named_mcp_servers
+from holdfast.mcp import routes as mcp_servers
 from holdfast.messages import routes as messages
 from holdfast.providers import model_routes
 from holdfast.providers import routes as providers
@@ -64,9 +66,11 @@ ROUTERS: tuple[Router, ...] = (
     identity_routes.router,
     keys.router,
     mcp_server.router,
+    mcp_servers.router,
     memory_routes.router,
     messages.router,
     messages_routes.router,
+    named_mcp_servers.router,
     model_routes.router,
     passage_routes.router,
     providers.router,

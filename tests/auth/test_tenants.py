@@ -32,7 +32,7 @@ BODIES: dict[str, Any] = {
 }
 """Bodies that the document alone does not lead to."""
 
-WORDS_IN_PATHS = {"tool_name", "transaction_id"}
+WORDS_IN_PATHS = {"tool_name", "transaction_id", "mcp_server_name", "mcp_tool_name"}
 """Parameters in paths that are no ids; the id beside them is what is foreign."""
 
 ADMINISTRATION = "/v1/admin/"

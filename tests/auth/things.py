@@ -93,6 +93,11 @@ def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
         ),
         ("sandbox_config", "/v1/sandbox-config/", {"config": {"about": text}}),
         ("variable", "/v1/sandbox-config/{sandbox_config}/environment-variable", {"key": "KEY", "value": text}),
+        (
+            "server",
+            "/v1/mcp-servers/",
+            {"server_name": text, "config": {"server_url": "https://mcp.invalid/", "custom_headers": {"X-A": text}}},
+        ),
         ("schedule", "/v1/schedules/", {"agent_id": "{agent}", "name": text}),
     ]
 

@@ -18,10 +18,6 @@ SIMPLE: dict[str, tuple[str, dict[str, Any]]] = {
     "key_id": ("/v1/keys/", {"name": "a key"}),
     "sandbox_config_id": ("/v1/sandbox-config/", {"config": {}}),
     "org_id": ("/v1/admin/orgs/", {"name": "an organization"}),
-    "mcp_server_id": (
-        "/v1/mcp-servers/",
-        {"server_name": "", "config": {"mcp_server_type": "streamable_http", "server_url": "http://127.0.0.1:1/mcp"}},
-    ),
     "provider_id": (
         "/v1/providers/",
         {"name": "", "provider_type": "openai", "api_key": "k", "base_url": "http://127.0.0.1:9/v1"},
@@ -32,7 +28,7 @@ SIMPLE: dict[str, tuple[str, dict[str, Any]]] = {
 
 def build(server: Server) -> dict[str, str]:
     """The id of something for every parameter of a path; a well-formed unknown one where nothing could be made."""
-    ids = {**dict(_simple(server)), **_agent(server)}
+    ids = {**dict(_simple(server)), **_agent(server), **_mcp_server(server)}
     return _Unknown({**ids, **_file(server, ids)})
 
 
@@ -56,6 +52,14 @@ def _file(server: Server, ids: Mapping[str, str]) -> Mapping[str, str]:
     server.http.patch(f"/v1/agents/{ids['agent_id']}/folders/attach/{folder}").raise_for_status()
     name = server.http.get(f"/v1/folders/{folder}").raise_for_status().json()["name"]
     return {"file_id": made.json()["id"], "folder_name": name}
+
+
+def _mcp_server(server: Server) -> Mapping[str, str]:
+    """The server itself, which is one."""
+    name = f"bad-input-{uuid4().hex[:8]}"
+    sent = {"server_name": name, "config": {"server_url": f"{server.url}/mcp"}}
+    made = server.http.post("/v1/mcp-servers/", json=sent).raise_for_status().json()
+    return {"mcp_server_id": made["id"], "mcp_server_name": name}
 
 
 def _agent(server: Server) -> Mapping[str, str]:

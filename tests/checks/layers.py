@@ -86,6 +86,7 @@ FURTHER_TABLES = {
     "files/folders.py",
     "files/opened.py",
     "files/work.py",
+    "mcp/grants.py",
     "messages/threads.py",
     "runs/events.py",
     "runs/leases.py",

@@ -41,6 +41,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "tool_packages_from": ("/srv/wheels", "/srv/wheels"),
     "mcp_timeout_seconds": ("5", 5.0),
     "web_search": ("Exa", "exa"),
+    "mcp_stdio": ("true", True),
     "max_body_mb": ("8", 8),
     "no_default_actor": ("yes", True),
     "drain_seconds": ("0", 0),

@@ -16,7 +16,12 @@ from holdfast.errors import AppError, BadRequest, Forbidden, Unauthorized
 from holdfast.kit.ids import is_id
 from holdfast.kit.reply import reply
 
-OPEN_PATHS = frozenset(("/", "/docs", "/redoc", "/health", "/v1/health", "/v1/ready", "/favicon.ico"))
+OPEN_PATHS = frozenset(
+    (
+        *("/", "/docs", "/redoc", "/health", "/v1/health", "/v1/ready", "/favicon.ico"),
+        "/v1/tools/mcp/oauth/callback",  # a browser comes back to it, with a secret of its own
+    )
+)
 OPEN_FOLDERS = ("/assets/", "/ui/")
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 DECIDES_ITSELF = "/mcp"

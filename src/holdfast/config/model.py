@@ -276,7 +276,13 @@ class Settings:
             SECONDS,
             *("LETTA_MCP_EXECUTE_TOOL_TIMEOUT", "MCP_EXECUTE_TOOL_TIMEOUT"),
             about="How long one call of an MCP tool may take.",
-            idle="this version does not call MCP servers",
+        ),
+    )
+    mcp_stdio: bool = field(
+        default=False,
+        metadata=env(
+            FLAG,
+            about="true: MCP servers may be programs that are started on this machine (stdio).",
         ),
     )
     web_search: str | None = field(

@@ -34,6 +34,10 @@ REDIRECTS = frozenset((301, 302, 303, 307, 308))
 CONNECT_SECONDS = 5.0
 
 
+class UnknownHost(BadRequest):
+    """The name in a URL leads nowhere now; it may later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """What stood at a URL."""
@@ -94,19 +98,20 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Checks every connection to a model server whose address somebody else than the server's settings gave."""
+    """Checks every connection to a server whose address somebody else than this server's settings gave."""
 
     egress: Egress
     by: By
+    purpose: Purpose = "model"
 
     async def address(self, host: str, port: int) -> str:
         """Where a connection to a host may go."""
         shown = f"[{host}]" if ":" in host else host
-        return str(await self.egress.address(f"http://{shown}:{port}", "model", self.by))
+        return str(await self.egress.address(f"http://{shown}:{port}", self.purpose, self.by))
 
     async def check(self, url: str) -> None:
         """Refuse a URL that no connection could be made to."""
-        await self.egress.address(url, "model", self.by)
+        await self.egress.address(url, self.purpose, self.by)
 
 
 def forbidden(address: Address, *, allow_private: bool) -> str | None:
@@ -149,7 +154,7 @@ async def _resolve(parts: SplitResult) -> list[Address]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, _port(parts), type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as unknown:
-        raise BadRequest(f"The host {host!r} cannot be found.") from unknown
+        raise UnknownHost(f"The host {host!r} cannot be found.") from unknown
     return [ip_address(str(each[4][0]).partition("%")[0]) for each in found]
 
 

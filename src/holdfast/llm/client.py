@@ -11,9 +11,10 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from holdfast.errors import BadRequest, ModelError
+from holdfast.kit import guarded
 from holdfast.kit.clock import now
 from holdfast.kit.egress import Guard
-from holdfast.llm import failures, guarded
+from holdfast.llm import failures
 from holdfast.llm.failures import Retryable, Target
 from holdfast.llm.framing import BrokenFrame, Events, Framing
 from holdfast.llm.model import Delta

@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from holdfast.errors import AppError
+from holdfast.store.jsontext import from_json, to_json
 
 MARK = "hf1:"
 NONCE = 12
@@ -36,7 +37,7 @@ class Cipher:
             ) from wrong
 
 
-class EncryptedText(sa.types.TypeDecorator[str]):
+class EncryptedText(sa.types.TypeDecorator[Any]):
     """A text column that the database only ever sees sealed. `Database` hands its cipher to the dialect."""
 
     impl = sa.Text
@@ -47,3 +48,16 @@ class EncryptedText(sa.types.TypeDecorator[str]):
 
     def process_result_value(self, value: str | None, dialect: Any) -> str | None:
         return None if value is None else dialect.holdfast_cipher.open(value)
+
+
+class EncryptedJson(EncryptedText):
+    """A JSON value that the database only ever sees sealed."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return super().process_bind_param(None if value is None else to_json(value), dialect)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        opened = super().process_result_value(value, dialect)
+        return None if opened is None else from_json(opened)

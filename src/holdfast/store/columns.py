@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 from enum import EnumType
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import sqlalchemy as sa
 from pydantic.fields import FieldInfo
 from sqlalchemy.dialects.postgresql import JSONB
 
 from holdfast.kit.entity import Encrypted, Unstored
-from holdfast.store.cipher import EncryptedText
+from holdfast.store.cipher import EncryptedJson, EncryptedText
 from holdfast.store.jsontext import from_json, to_json
 
 
@@ -87,9 +87,15 @@ def column(name: str, field: FieldInfo) -> "sa.Column[Any] | None":
     optional = type(None) in kinds
     kinds = [kind for kind in kinds if kind is not type(None)]
     if any(isinstance(mark, Encrypted) or mark is Encrypted for mark in field.metadata):
-        return sa.Column(name, EncryptedText(), nullable=optional)
+        sealed = EncryptedText() if [_bare(kind) for kind in kinds] == [str] else EncryptedJson()
+        return sa.Column(name, sealed, nullable=optional)
     kind = _scalar(kinds[0]) if len(kinds) == 1 else None
     return sa.Column(name, PLAIN.get(kind) or Json(), primary_key=name == "id", nullable=optional)
+
+
+def _bare(kind: Any) -> Any:
+    """The type without the rules that go with it."""
+    return _bare(get_args(kind)[0]) if get_origin(kind) is Annotated else kind
 
 
 def _kinds(annotation: Any) -> list[Any]:

@@ -108,6 +108,10 @@ class Tool(NewTool, Entity):
     updated_at: Annotated[datetime, Hidden]  # pyright: ignore[reportGeneralTypeIssues] -- V1 does not show it
     revision: Annotated[str | None, Hidden] = None
     """Of a built-in: which wording of its schema this row has, so that a newer server renews it."""
+    mcp_server_id: Annotated[str | None, Hidden] = None
+    """Of a tool of an MCP server: which one has it."""
+    mcp_name: Annotated[str | None, Hidden] = None
+    """What that server calls it."""
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -20,7 +20,12 @@ from holdfast.tools.builtin.tool import Builtin
 from holdfast.tools.model import OWN_TYPES, TYPES, CreateTool, Tool, ToolCountFilter, ToolFilter, UpdateTool
 from holdfast.tools.schema import Described, described
 
-rows = Rows("tools", Tool, sa.Index("tools_by_name", "organization_id", "name", unique=True))
+rows = Rows(
+    "tools",
+    Tool,
+    sa.Index("tools_by_name", "organization_id", "name", unique=True),
+    sa.Index("tools_by_mcp_server", "organization_id", "mcp_server_id"),
+)
 agents_tools = sa.Table(
     "agents_tools",
     metadata,

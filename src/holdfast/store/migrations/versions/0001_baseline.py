@@ -36,6 +36,8 @@ def upgrade() -> None:
     _forgettings()
     _identities()
     _installation()
+    _mcp_grants()
+    _mcp_servers()
     _messages()
     _organizations()
     _passage_versions()
@@ -564,6 +566,59 @@ def _installation() -> None:
     )
 
 
+def _mcp_grants() -> None:
+    op.create_table(
+        "mcp_grants",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("server_url", sa.Text(), nullable=False),
+        sa.Column("mcp_server_id", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("verifier", cipher.EncryptedText(), nullable=False),
+        sa.Column("redirect_uri", sa.Text(), nullable=False),
+        sa.Column("token_endpoint", sa.Text(), nullable=False),
+        sa.Column("resource", sa.Text(), nullable=False),
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("client_secret", cipher.EncryptedText(), nullable=True),
+        sa.Column("access_token", cipher.EncryptedText(), nullable=True),
+        sa.Column("refresh_token", cipher.EncryptedText(), nullable=True),
+        sa.Column("expires_at", columns.Moment(), nullable=True),
+        sa.Column("by_administrator", sa.Boolean(), nullable=False),
+        sa.Column("failure", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("mcp_grants_by_server", "mcp_grants", ["organization_id", "mcp_server_id"], unique=False)
+    op.create_index("mcp_grants_by_state", "mcp_grants", ["organization_id", "state"], unique=True)
+
+
+def _mcp_servers() -> None:
+    op.create_table(
+        "mcp_servers",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("server_url", columns.Json(), nullable=True),
+        sa.Column("auth_header", columns.Json(), nullable=True),
+        sa.Column("auth_token", cipher.EncryptedText(), nullable=True),
+        sa.Column("custom_headers", cipher.EncryptedText(), nullable=True),
+        sa.Column("command", columns.Json(), nullable=True),
+        sa.Column("args", columns.Json(), nullable=True),
+        sa.Column("env", cipher.EncryptedText(), nullable=True),
+        sa.Column("server_name", sa.Text(), nullable=False),
+        sa.Column("server_type", sa.Text(), nullable=False),
+        sa.Column("by_administrator", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("mcp_servers_by_name", "mcp_servers", ["organization_id", "server_name"], unique=True)
+
+
 def _messages() -> None:
     op.create_table(
         "messages",
@@ -1014,8 +1069,11 @@ def _tools() -> None:
         sa.Column("metadata_", columns.Json(), nullable=True),
         sa.Column("project_id", sa.Text(), nullable=True),
         sa.Column("revision", sa.Text(), nullable=True),
+        sa.Column("mcp_server_id", sa.Text(), nullable=True),
+        sa.Column("mcp_name", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
+    op.create_index("tools_by_mcp_server", "tools", ["organization_id", "mcp_server_id"], unique=False)
     op.create_index("tools_by_name", "tools", ["organization_id", "name"], unique=True)
 
 

@@ -1,4 +1,4 @@
-"""Connections to model servers that an organization named: each goes to an address that was checked."""
+"""Connections to servers that somebody else named: each goes to an address that was checked."""
 
 from typing import TYPE_CHECKING
 

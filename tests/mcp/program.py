@@ -1,0 +1,40 @@
+"""An MCP server that is a program: it echoes, tells its environment, starts a child, or ends in a call."""
+
+import json
+import os
+import subprocess
+import sys
+
+TOOLS = [{"name": name, "inputSchema": {"type": "object"}} for name in ("say", "environment", "child", "end")]
+
+
+def called(name: str, arguments: dict[str, str]) -> str:
+    match name:
+        case "environment":
+            return json.dumps(dict(os.environ))
+        case "child":
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+            return json.dumps([os.getpid(), child.pid])
+        case "end":
+            os._exit(1)
+        case _:
+            return arguments.get("text", "")
+
+
+def answer(message: dict[str, object]) -> dict[str, object]:
+    params: dict[str, object] = message.get("params") or {}  # type: ignore[assignment]
+    match message["method"]:
+        case "initialize":
+            return {"protocolVersion": params["protocolVersion"], "capabilities": {}}
+        case "tools/list":
+            return {"tools": TOOLS}
+        case _:
+            said = called(str(params["name"]), params.get("arguments") or {})  # type: ignore[arg-type]
+            return {"content": [{"type": "text", "text": said}]}
+
+
+print("this line is no JSON", flush=True)
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" in message:
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": answer(message)}), flush=True)
