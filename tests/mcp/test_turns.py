@@ -2,9 +2,6 @@
 
 from typing import Any
 
-import pytest
-
-from tests.fakes.mcp_zoo import Zoo
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
 from tests.mcp.conftest import Client
