@@ -1,6 +1,7 @@
 """One sandbox that was started: it waits for its program, runs it, and is gone."""
 
 import asyncio
+import contextlib
 import json
 import struct
 import subprocess
@@ -56,7 +57,7 @@ class Box:
     def __init__(self, started: Started, limits: Limits) -> None:
         self._started, self._limits = started, limits
         self._most = limits.result_kb * 1024 + 65536
-        self._flooded = asyncio.Event()
+        self._flooded, self._scratch_full = asyncio.Event(), False
 
     @classmethod
     async def start(cls, walls: Walls, needs: Needs, limits: Limits, threads: Executor) -> "Box":
@@ -73,7 +74,7 @@ class Box:
         try:
             await box._greet()
         except BaseException:
-            box.kill()
+            started.discard()
             raise
         return box
 
@@ -87,7 +88,7 @@ class Box:
         self._started.process.kill()
 
     async def run(self, program: Program, calls: Calls | None) -> tuple[Any, str]:
-        """What the function returned, and what went wrong if something did; `said` has what was printed."""
+        """What the function returned, and what went wrong if something did."""
         limit = asyncio.timeout(program.time_limit_s)
         watching = asyncio.create_task(self._watch())
         try:
@@ -111,7 +112,8 @@ class Box:
         await asyncio.wait((asyncio.ensure_future(ends),), timeout=ENDING_S)
         for transport in self._pipes:
             transport.close()
-        await asyncio.to_thread(self._started.process.wait, ENDING_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(self._started.process.wait, ENDING_S)
         await asyncio.to_thread(self._started.discard)
 
     async def _greet(self) -> None:
@@ -171,14 +173,9 @@ class Box:
                 timeout = LOOK_EVERY_S if self._started.scratch else None
                 await asyncio.wait_for(self._flooded.wait(), timeout)
             except TimeoutError:
-                self._scratch_full = await asyncio.to_thread(_holds, self._started.scratch) > self._room
+                held = await asyncio.to_thread(_holds, self._started.scratch)
+                self._scratch_full = held > self._limits.scratch_mb * 2**20
         self.kill()
-
-    _scratch_full = False
-
-    @property
-    def _room(self) -> int:
-        return self._limits.scratch_mb * 2**20
 
     def _flood(self) -> str:
         if self._flooded.is_set():

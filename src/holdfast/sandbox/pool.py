@@ -13,7 +13,7 @@ IDLE_S = 300
 
 
 class Pool:
-    """Has some of every needs that was asked for lately, at most `limits.warm` together."""
+    """Has some for each kind of needs that came up lately, at most `limits.warm` together."""
 
     def __init__(self, walls: Walls, limits: Limits) -> None:
         self._walls, self._limits = walls, limits
@@ -58,7 +58,7 @@ class Pool:
         self._resting = loop.call_later(IDLE_S, self._rest)
 
     async def _fill(self) -> None:
-        """One after the other, so that programs at work hardly notice; the needs asked for last comes first."""
+        """One after the other, so that programs at work hardly notice; what was needed last comes first."""
         while self._spares:
             needs = next(reversed(self._spares))
             if len(self._spares[needs]) >= self._limits.warm:
@@ -67,7 +67,7 @@ class Pool:
                 box = await self.start(needs)
             except Stopped:
                 return
-            self._spares[needs].append(box)
+            self._spares.setdefault(needs, deque()).append(box)
             await self._make_room()
 
     async def _make_room(self) -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 from collections import deque
 from pathlib import Path
 
@@ -50,7 +51,8 @@ class Stage:
         user = str(SOMEBODY + self._made % HOW_MANY)
         self._made += 1
         least = ["--ambient-caps=-all", "--inh-caps=-all", "--no-new-privs", "--pdeathsig", "KILL"]
-        return ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", *least, "--"]
+        program = shutil.which("setpriv") or "setpriv"
+        return [program, "--reuid", user, "--regid", user, "--clear-groups", *least, "--"]
 
     def _put(self, source: Path) -> Path:
         self._made += 1

@@ -117,7 +117,7 @@ def spawn(command: Sequence[str], descriptors: Sequence[int]) -> subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         pass_fds=descriptors,
-        env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        env={},
         cwd="/",
         start_new_session=True,
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 FILE = "tool.py"
 LONGEST = 4000
+BESIDE = "holdfast_"
 
 
 class Text(importlib.abc.ExecutionLoader):
@@ -47,9 +48,9 @@ def told(wrong: BaseException) -> str:
 
 
 def _only_own(told: traceback.TracebackException) -> None:
-    """Leave out the frames before the program's first one: they are ours."""
+    """Leave out the frames before the program's first one: they are ours, or of what was put beside the program."""
     frames = list(told.stack)
-    own = [place for place, frame in enumerate(frames) if frame.filename == FILE]
+    own = [n for n, frame in enumerate(frames) if frame.filename == FILE and not frame.name.startswith(BESIDE)]
     told.stack[:] = frames[own[0] :] if own else []
     for further in (told.__cause__, told.__context__):
         if further is not None:
