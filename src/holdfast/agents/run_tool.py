@@ -19,13 +19,16 @@ from holdfast.store.database import Database
 from holdfast.store.table import Tx
 from holdfast.tools import outside
 from holdfast.tools.builtin import run
-from holdfast.tools.builtin.context import Finder, LookContext, ToolContext
+from holdfast.tools.builtin.context import Chain, Finder, LookContext, Outside, ToolContext
 from holdfast.tools.custom import wants_agent_state
 from holdfast.tools.model import Tool
 from holdfast.tools.outside import Calling, Executors, Ran
 
 WITHHELD = ("tools", "secrets", "tool_exec_environment_variables", "message_ids")
 """What of an agent's state its tools are not shown."""
+
+NO_RUN = ""
+"""Nothing is cancelled together with a call that no run makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Bench:
     db: Database
     models: Models
     find: Finder
+    outside: Outside
     executors: Executors
 
 
@@ -69,7 +73,17 @@ async def _builtin(bench: Bench, who: Who, loaded: Loaded, tool: Tool, arguments
     """A tool of the server itself: one that changes something does so in a transaction of its own."""
     agent = loaded.agent
     call = ToolCallPart(id=new_id("call"), name=tool.name, arguments=encode(arguments).decode())
-    look = LookContext(bench.find, who, agent.id, agent.id, agent.timezone)
+    look = LookContext(
+        find=bench.find,
+        outside=bench.outside,
+        who=who,
+        agent_id=agent.id,
+        thread_id=agent.id,
+        agent_name=agent.name,
+        run_id=NO_RUN,
+        chain=Chain(),
+        timezone=agent.timezone,
+    )
     if run.looks(tool.name):
         return await run.look(look, call, tool.return_char_limit)
     seen = await run.look_first(look, call)

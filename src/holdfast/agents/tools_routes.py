@@ -22,7 +22,7 @@ from holdfast.llm.asked import Llms
 from holdfast.llm.models import Models
 from holdfast.store.table import Tx
 from holdfast.tools import store as tools
-from holdfast.tools.asked import Finding, Outside
+from holdfast.tools.asked import Finding, Reaching, Running
 from holdfast.tools.model import Tool
 from holdfast.tools.rules import RequiresApprovalToolRule
 
@@ -56,11 +56,11 @@ class RunTool(Shape):
     args: dict[str, Any] | None = None
 
 
-async def _bench(db: Db, models: Llms, find: Finding, executors: Outside) -> Bench:
-    return Bench(db, models, find, executors)
+async def _bench(db: Db, models: Llms, find: Finding, outside: Reaching, executors: Running) -> Bench:
+    return Bench(db, models, find, outside, executors)
 
 
-Running = Annotated[Bench, Depends(_bench)]
+AtHand = Annotated[Bench, Depends(_bench)]
 Asked = Annotated[bool, Depends(_asked)]
 
 
@@ -98,7 +98,7 @@ async def update_tool_approval(
 
 @router.post("/agents/{agent_id}/tools/{tool_name}/run", RanTool)
 async def run_tool_of_agent(
-    agent_id: AgentId, tool_name: ToolName, who: Caller, bench: Running, asked: Annotated[RunTool | None, Body()] = None
+    agent_id: AgentId, tool_name: ToolName, who: Caller, bench: AtHand, asked: Annotated[RunTool | None, Body()] = None
 ) -> Response:
     """Run a tool that an agent has, as the agent would; nothing of it becomes a message."""
     arguments = (asked.args if asked else None) or {}

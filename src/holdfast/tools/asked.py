@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from holdfast.tools.builtin.context import Finder
+from holdfast.tools.builtin.context import Finder, Outside
 from holdfast.tools.outside import Executors
 
 
@@ -12,9 +12,14 @@ async def _executors(request: Request) -> Executors:
     return request.app.state.executors
 
 
+async def _outside(request: Request) -> Outside:
+    return request.app.state.runner.worker.outside
+
+
 async def _finder(request: Request) -> Finder:
     return request.app.state.find
 
 
-Outside = Annotated[Executors, Depends(_executors)]
+Running = Annotated[Executors, Depends(_executors)]
+Reaching = Annotated[Outside, Depends(_outside)]
 Finding = Annotated[Finder, Depends(_finder)]

@@ -16,7 +16,7 @@ from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.messages.shapes import ToolReturnMessage
 from holdfast.tools import outside
-from holdfast.tools.asked import Outside
+from holdfast.tools.asked import Running
 from holdfast.tools.model import NewTool, NpmRequirement, PipRequirement, Tool
 from holdfast.tools.outside import Calling, Executors, Ran
 from holdfast.tools.schema import described
@@ -42,7 +42,7 @@ class ToolRunFromSource(Shape):
 
 
 @router.post("/tools/run", ToolReturnMessage)
-async def run_tool_from_source(who: Caller, executors: Outside, asked: ToolRunFromSource) -> Response:
+async def run_tool_from_source(who: Caller, executors: Running, asked: ToolRunFromSource) -> Response:
     """Run a tool once from its source; whatever goes wrong with it is an answer of status `error`."""
     ran = await _ran(who, executors, asked)
     stdout, stderr = list(ran.stdout), list(ran.stderr)
