@@ -40,7 +40,7 @@ def offered(models: OpenAIServer, number: int = -1) -> list[str]:
     return [tool["function"]["name"] for tool in models.chats[number].body.get("tools") or ()]
 
 
-@pytest.mark.contract("client-tools.call")
+@pytest.mark.contract("approvals.client-tools.call")
 def test_a_call_of_a_clients_tool_is_the_clients(org: Org, models: OpenAIServer) -> None:
     owner = agent(org)
     (call,) = pending(org, models, owner, CALL, **TOOLS)
@@ -57,7 +57,7 @@ def test_a_call_of_a_clients_tool_is_the_clients(org: Org, models: OpenAIServer)
     assert offered(models) == ["weather"]
 
 
-@pytest.mark.contract("client-tools.answer")
+@pytest.mark.contract("approvals.client-tools.answer")
 def test_results_and_decisions_come_together(org: Org, models: OpenAIServer) -> None:
     owner = careful(org, **PARALLEL)
     here, there = pending(org, models, owner, CALL, insert(), **TOOLS)
@@ -74,7 +74,7 @@ def test_results_and_decisions_come_together(org: Org, models: OpenAIServer) -> 
     assert (status, "weather" in text) == ("error", True)
 
 
-@pytest.mark.contract("client-tools.refused")
+@pytest.mark.contract("approvals.client-tools.refused")
 def test_a_client_may_refuse_its_own_call(org: Org, models: OpenAIServer) -> None:
     owner = agent(org)
     (call,) = pending(org, models, owner, CALL, **TOOLS)
@@ -83,7 +83,7 @@ def test_a_client_may_refuse_its_own_call(org: Org, models: OpenAIServer) -> Non
     assert (status, "offline" in text) == ("error", True)
 
 
-@pytest.mark.contract("client-tools.cut")
+@pytest.mark.contract("approvals.client-tools.cut")
 def test_long_results_are_cut(org: Org, models: OpenAIServer) -> None:
     owner = agent(org, context_window_limit=8000)
     (call,) = pending(org, models, owner, CALL, **TOOLS)
@@ -92,7 +92,7 @@ def test_long_results_are_cut(org: Org, models: OpenAIServer) -> None:
     assert text == "a" * 6400 + "... [truncated 600 chars]"
 
 
-@pytest.mark.contract("client-tools.override")
+@pytest.mark.contract("approvals.client-tools.override")
 def test_a_clients_tool_stands_before_the_agents_own(org: Org, models: OpenAIServer) -> None:
     owner = agent(org, **NOTES)
     tools = [{"name": "memory_insert", "description": "Mine."}]
@@ -105,7 +105,7 @@ def test_a_clients_tool_stands_before_the_agents_own(org: Org, models: OpenAISer
     assert ASKS["type"] in notes(org, owner)
 
 
-@pytest.mark.contract("client-tools.parts")
+@pytest.mark.contract("approvals.client-tools.parts")
 def test_a_result_may_hold_an_image(org: Org, models: OpenAIServer) -> None:
     owner = agent(org)
     (call,) = pending(org, models, owner, CALL, **TOOLS)
@@ -117,7 +117,7 @@ def test_a_result_may_hold_an_image(org: Org, models: OpenAIServer) -> None:
     assert back["tool_return"] == "look\n[Image]"
 
 
-@pytest.mark.contract("client-tools.wrong")
+@pytest.mark.contract("approvals.client-tools.wrong")
 @pytest.mark.parametrize(
     "tools",
     [
@@ -136,7 +136,7 @@ def test_tools_that_cannot_be_offered_are_refused(org: Org, tools: Any) -> None:
     assert "client_tools" in refused.json()["detail"]
 
 
-@pytest.mark.contract("client-tools.wrong-answers")
+@pytest.mark.contract("approvals.client-tools.wrong-answers")
 def test_results_that_do_not_fit_are_refused(org: Org, models: OpenAIServer) -> None:
     owner = agent(org)
     (call,) = pending(org, models, owner, CALL, **TOOLS)
@@ -152,7 +152,7 @@ def test_results_that_do_not_fit_are_refused(org: Org, models: OpenAIServer) -> 
     assert org.http.post(path, content=odd.encode(), headers=headers).status_code == 200
 
 
-@pytest.mark.contract("client-tools.stream")
+@pytest.mark.contract("approvals.client-tools.stream")
 def test_a_stream_asks_the_client(org: Org, models: OpenAIServer) -> None:
     models.queue(Reply(calls=(CALL,)))
     found = streamed(org, f"agents/{agent(org)}", "weather?", stream_tokens=True, **TOOLS)

@@ -174,12 +174,12 @@ def _seen(tx: Tx, asked: Asked, worker: Worker, agent: Agent, thread: Thread) ->
 
 def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: Chosen) -> Turn:
     """The turn, once it is clear what of the thread's past it begins with."""
-    window = waiting.Window(asked.who, begun.run, agent.timezone, seen.window)
-    settled = waiting.settle(tx, window)
+    taken = waiting.TakenThread(asked.who, begun.run, agent.timezone, seen.window)
+    settled = waiting.settle(tx, taken)
     entered = waiting.Entered([])
     if not begun.past.has_begun:
         terms = waiting.Terms(chosen.context_window, chosen.worker.approval_hours)
-        entered = waiting.enter(tx, window, begun.inputs, terms)
+        entered = waiting.enter(tx, taken, begun.inputs, terms)
     begun = replace(begun, inputs=entered.inputs, answered=entered.answered)
     turn = _turn(tx, asked, begun, agent, seen, chosen)
     turn.settled = settled

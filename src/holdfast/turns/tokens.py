@@ -159,8 +159,10 @@ class Tokens:
         held = {call.id for call in spoken.calls.values() if call.fields is not None and not call.otid}
         kept = [part for part in message.calls if part.id in held or part.waits_for]
         for shown in expand(message.model_copy(update={"content": kept}), self._view) if kept else []:
-            is_call = shown["message_type"] in ("tool_call_message", "approval_request_message")
-            calls = shown["tool_calls"] if is_call else None
+            if shown["message_type"] == "tool_call_message":
+                calls = shown["tool_calls"]
+            else:
+                calls = shown["tool_calls"] if shown["message_type"] == "approval_request_message" else None
             if not isinstance(calls, list):
                 yield {**shown, "otid": spoken.begin("calls")}
                 continue

@@ -25,7 +25,7 @@ ANSWERED_BEFORE = "An answer came that had been taken before. Go on."
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TakenThread:
     """What a run finds in the thread that it has; what is stored here is added to the messages."""
 
     who: Who
@@ -61,36 +61,36 @@ def refuse(tx: Tx, who: Who, thread: Thread, inputs: Sequence[Message]) -> None:
         raise PendingApproval(approve.waits(newest), newest.id)
 
 
-def settle(tx: Tx, window: Window) -> Message | None:
+def settle(tx: Tx, taken: TakenThread) -> Message | None:
     """Give calls that a dead process was making their returns; the message, if they were this run's own."""
-    broken = approve.broken_off(window.messages)
+    broken = approve.broken_off(taken.messages)
     if broken is None:
         return None
     asked = broken.asked
     latest = broken.answer or asked
     returned = _message(latest, "tool", _returns(broken), asked.step_id)
-    window.store(tx, returned)
+    taken.store(tx, returned)
     if asked.step_id is not None:
-        steps.end(tx, window.who, asked.step_id)
-    return returned if latest.run_id == window.run.id else None
+        steps.end(tx, taken.who, asked.step_id)
+    return returned if latest.run_id == taken.run.id else None
 
 
-def enter(tx: Tx, window: Window, inputs: list[Message], terms: Terms) -> Entered:
+def enter(tx: Tx, taken: TakenThread, inputs: list[Message], terms: Terms) -> Entered:
     """Bring what was sent together with what the thread waits for."""
-    request = approve.request_in(window.messages)
+    request = approve.request_in(taken.messages)
     if inputs and inputs[0].role == "approval":
-        return _answered(window, request, inputs, terms)
+        return _answered(taken, request, inputs, terms)
     if request is not None:
-        _refuse_or_expire(tx, window, request, terms)
+        _refuse_or_expire(tx, taken, request, terms)
     return Entered(inputs)
 
 
-def _answered(window: Window, request: Message | None, inputs: Sequence[Message], terms: Terms) -> Entered:
+def _answered(taken: TakenThread, request: Message | None, inputs: Sequence[Message], terms: Terms) -> Entered:
     answer, left = inputs[0], list(inputs[1:])
-    if any(message.id == answer.id for message in window.messages):
+    if any(message.id == answer.id for message in taken.messages):
         return Entered(left)
     if request is None:
-        return Entered(_repeated(window, answer, left))
+        return Entered(_repeated(taken, answer, left))
     if not _is_expired(request, terms):
         return Entered(left, Answered(request, approve.matched(request, answer, terms.context_window)))
     denied = approve.denied(request, _expired(terms))
@@ -108,11 +108,11 @@ def release(tx: Tx, who: Who, thread_id: str, why: str) -> str | None:
     return request.run_id or request.id
 
 
-def _refuse_or_expire(tx: Tx, window: Window, request: Message, terms: Terms) -> None:
+def _refuse_or_expire(tx: Tx, taken: TakenThread, request: Message, terms: Terms) -> None:
     if not _is_expired(request, terms):
         raise PendingApproval(approve.waits(request), request.id)
-    in_thread = request.model_copy(update={"thread_id": window.run.thread_id})
-    window.store(tx, *_denied(in_thread, _expired(terms), window.run.id))
+    in_thread = request.model_copy(update={"thread_id": taken.run.thread_id})
+    taken.store(tx, *_denied(in_thread, _expired(terms), taken.run.id))
 
 
 def _is_expired(request: Message, terms: Terms) -> bool:
@@ -123,16 +123,16 @@ def _expired(terms: Terms) -> str:
     return f"Nobody answered within {terms.hours:g} hours."
 
 
-def _repeated(window: Window, answer: Message, left: list[Message]) -> list[Message]:
+def _repeated(taken: TakenThread, answer: Message, left: list[Message]) -> list[Message]:
     """An answer that was taken before is taken again; without anything after it the model is told to go on."""
-    if not approve.repeats(window.messages, answer):
+    if not approve.repeats(taken.messages, answer):
         raise BadRequest(
-            f"Nothing waits for an answer in conversation {window.run.thread_id}, and none of its newest calls is the "
+            f"Nothing waits for an answer in conversation {taken.run.thread_id}, and none of its newest calls is the "
             "one that was answered. Send a message instead."
         )
     if left:
         return left
-    text = event_text("heartbeat", window.timezone, reason=ANSWERED_BEFORE)
+    text = event_text("heartbeat", taken.timezone, reason=ANSWERED_BEFORE)
     return [_message(answer, "user", [TextPart(text=text)], None)]
 
 
