@@ -168,13 +168,6 @@ def test_odoo_is_asked_in_its_version_with_everybodys_own_key(client: Client, zo
     assert said == {"2025-06-18"}
 
 
-def test_a_template_without_default_needs_the_agents_secret(client: Client, zoo: Zoo) -> None:
-    made = client.add(zoo.url("plain"), custom_headers={"X-Key": "{{ KEY }}"})
-
-    assert client.tool(made, "echo")
-    assert "x-key" not in zoo.asked("plain", "tools/list")[-1].headers
-
-
 def test_secrets_are_sealed_where_they_are_stored(once: Client, zoo: Zoo) -> None:
     once.add(zoo.url("plain"), auth_token="ver-y-sec-ret", custom_headers={"X-A": "al-so-sec-ret"})
 
