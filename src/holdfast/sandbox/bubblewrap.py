@@ -52,6 +52,8 @@ class Bubblewrap:
         lasting |= {place: str(place) for place in self.interpreters.outside_system}
         if needs.packages is not None:
             lasting[needs.packages] = PACKAGES
+            if self.stage:
+                needs.packages.chmod(0o755)
         for source, target in lasting.items():
             yield self.stage.place(source) if self.stage else source, target
         if needs.socket is not None:

@@ -1,6 +1,7 @@
 """The sandbox of this server: finds out once what is possible here, and runs programs in it."""
 
 import asyncio
+import compileall
 import hashlib
 import json
 import platform
@@ -12,7 +13,7 @@ from holdfast.sandbox.bubblewrap import Bubblewrap
 from holdfast.sandbox.landlock import Landlock
 from holdfast.sandbox.model import Calls, Level, Limits, Outcome, Program
 from holdfast.sandbox.pool import Pool
-from holdfast.sandbox.walls import Needs, Walls
+from holdfast.sandbox.walls import CODE, Needs, Walls
 
 AT_ONCE = 32
 TRIAL = Program("def trial():\n    return 1", function="trial", time_limit_s=20)
@@ -81,6 +82,8 @@ class Programs:
         if sys.platform != "linux":
             self._reason = f"the sandbox needs Linux, this is {platform.system()}"
             return "off"
+        # else every sandbox would do it again
+        await asyncio.to_thread(compileall.compile_dir, CODE / "inside", quiet=2)
         known: tuple[Walls, ...] = (Bubblewrap(self._limits), Landlock(self._limits))
         reasons = list[str]()
         for walls in known:

@@ -1,7 +1,7 @@
 """How the inside and the server talk: JSON, each with its length before it, over a socket of their own."""
 
 import json
-import socket
+import os
 import struct
 import threading
 from typing import Any
@@ -11,18 +11,16 @@ class Channel:
     """The inside's end."""
 
     def __init__(self, number: int) -> None:
-        self._socket = socket.socket(fileno=number)
-        self._socket.set_inheritable(False)
+        self.number = number
+        os.set_inheritable(number, False)
         self._lock = threading.Lock()
-
-    @property
-    def number(self) -> int:
-        return self._socket.fileno()
 
     def send(self, message: Any) -> None:
         """Say something."""
         text = json.dumps(message).encode()
-        self._socket.sendall(struct.pack(">I", len(text)) + text)
+        rest = memoryview(struct.pack(">I", len(text)) + text)
+        while rest:
+            rest = rest[os.write(self.number, rest) :]
 
     def receive(self) -> Any:
         """What the server says next; `EOFError` when it is gone."""
@@ -41,7 +39,7 @@ class Channel:
     def _exactly(self, length: int) -> bytes:
         parts = bytearray()
         while len(parts) < length:
-            part = self._socket.recv(min(length - len(parts), 1 << 20))
+            part = os.read(self.number, min(length - len(parts), 1 << 20))
             if not part:
                 raise EOFError("the server is gone")
             parts += part

@@ -1,6 +1,5 @@
 """The order of things inside: confine, wait for the one program, run it, say what it came to."""
 
-import asyncio
 import importlib
 import inspect
 import json
@@ -12,8 +11,8 @@ from typing import Any
 from . import confine, javascript, source, values
 from .channel import Channel
 
-SOON = ("typing", "re", "datetime", "random", "math", "enum", "dataclasses", "urllib.parse", "concurrent.futures")
-"""What most programs import: loaded while there is time."""
+SOON = ("typing", "re", "datetime", "random", "math", "enum", "dataclasses")
+"""What many programs import: loaded while there is time."""
 
 
 def main(number: int) -> None:
@@ -81,7 +80,11 @@ def _value(channel: Channel, program: dict[str, Any]) -> Any:
     if not callable(function):
         raise values.NotJson(f"There is no function `{name}` in the source.")
     value = function(**_arguments(function, program))
-    return asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
+    if not inspect.isawaitable(value):
+        return value
+    import asyncio  # as long to load as all else together, and few need it
+
+    return asyncio.run(_awaited(value))
 
 
 def _arguments(function: Callable[..., Any], program: dict[str, Any]) -> dict[str, Any]:

@@ -51,20 +51,20 @@ async function javascriptOf(source) {
   return source;
 }
 
+// The names of its parameters; nothing for what takes one object apart, or cannot be understood.
 function parametersOf(called) {
   const text = called.toString().replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, "");
   const list = /^(?:async\s+)?(?:function\s*\*?\s*[\w$]*\s*)?\(([^()]*)\)/.exec(text)?.[1];
-  return list?.split(",").map((each) => each.split("=")[0].trim()).filter(Boolean);
+  const names = list?.split(",").map((each) => each.split("=")[0].trim()).filter(Boolean);
+  return names?.every((name) => /^[\w$]+$/.test(name)) ? names : undefined;
 }
 
 function argumentsFor(called) {
   const { arguments: values } = program;
   const names = parametersOf(called);
-  if (!names) return Object.values(values);
-  if (names.every((name) => /^[\w$]+$/.test(name)) && Object.keys(values).every((name) => names.includes(name))) {
-    return names.map((name) => values[name]);
-  }
-  return names.length === 1 && called.length <= 1 ? [values] : Object.values(values);
+  if (!names) return called.length === 1 ? [values] : Object.values(values);
+  if (Object.keys(values).every((name) => names.includes(name))) return names.map((name) => values[name]);
+  return names.length === 1 ? [values] : Object.values(values);
 }
 
 async function imported(text) {

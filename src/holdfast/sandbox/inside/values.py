@@ -1,20 +1,17 @@
 """What a function returned, as JSON."""
 
-import base64
+import binascii
 import collections.abc
 import dataclasses
 import datetime
-import decimal
 import enum
-import fractions
 import math
-import pathlib
 import types
-import uuid
 from typing import Any, cast
 
 DEEPEST = 100
-AS_TEXT = (datetime.timedelta, decimal.Decimal, fractions.Fraction, uuid.UUID, pathlib.PurePath)
+AS_TEXT = ("decimal", "fractions", "uuid", "ipaddress")
+"""Modules whose things are told as text; loading them for that would cost every program."""
 MOMENTS = (datetime.datetime, datetime.date, datetime.time)
 ROWS = (list, tuple, set, frozenset, collections.deque, collections.abc.KeysView, collections.abc.ValuesView, range)
 
@@ -59,7 +56,7 @@ def _text(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        return base64.b64encode(value).decode()
+        return binascii.b2a_base64(value, newline=False).decode()
 
 
 def _other(value: Any, levels: int) -> Any:
@@ -69,7 +66,7 @@ def _other(value: Any, levels: int) -> Any:
         return _text(bytes(cast(bytes, value)))
     if isinstance(value, MOMENTS):
         return value.isoformat()
-    if isinstance(value, AS_TEXT):
+    if type(value).__module__ in AS_TEXT or isinstance(value, datetime.timedelta) or hasattr(value, "__fspath__"):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         named = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
