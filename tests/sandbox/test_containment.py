@@ -40,7 +40,8 @@ def f(paths):
     for path in paths:
         for attempt in (lambda: open(path, "w").write("x"), lambda: os.chmod(path, 0o777), lambda: os.unlink(path),
                         lambda: os.rename(path, path + ".moved"), lambda: os.truncate(path, 0), lambda: os.utime(path),
-                        lambda: os.link(path, "linked"), lambda: os.mkdir(path + ".made"), lambda: os.chown(path, 1, 1)):
+                        lambda: os.link(path, "linked"), lambda: os.mkdir(path + ".made"),
+                        lambda: os.chown(path, 1, 1)):
             try:
                 attempt()
                 done.append(path)
@@ -228,7 +229,7 @@ def test_more_than_there_is_cannot_be_taken(sandbox: Sandboxed, taking: str) -> 
         "def f():\n    while True:\n        pass",
         "import time\ndef f():\n    time.sleep(100)",
         "import asyncio\nasync def f():\n    await asyncio.sleep(100)",
-        "def f():\n    while True:\n        try:\n            raise KeyError\n        except BaseException:\n            pass",
+        "def f():\n    while True:\n     try:\n      raise KeyError\n     except BaseException:\n      pass",
     ],
 )
 def test_what_does_not_end_is_stopped(sandbox: Sandboxed, source: str) -> None:
@@ -332,8 +333,8 @@ def f(server):
 
 def test_arguments_stay_data(isolated: Sandboxed) -> None:
     attack = """'); import os; os._exit(3) #\n\"\"\"\n{__import__('os')} %s \\u0000 ${x} `id` </script>"""
-    arguments = {"a": attack, "b": {"__class__": "x", attack: [attack]}, "c": None}
-    outcome = isolated.call("def f(a, b, c):\n    return [a, b, c]", **arguments)
+    arguments: dict[str, Any] = {"a": attack, "b": {"__class__": "x", attack: [attack]}, "c": None}
+    outcome = isolated.run(Program("def f(a, b, c):\n    return [a, b, c]", function="f", arguments=arguments))
     assert outcome.value == [attack, {"__class__": "x", attack: [attack]}, None]
     outcome = isolated.call("def f(a):\n    return a", **{"a=1); import os; (b": 1})
     assert outcome.error.startswith("f() cannot be called so: ")
@@ -369,7 +370,7 @@ def test_output_that_is_no_text_is_made_one(isolated: Sandboxed) -> None:
 
 
 def test_two_programs_see_nothing_of_each_other(sandbox: Sandboxed) -> None:
-    leave = "import os, sys\ndef f():\n    open('left', 'w').write('x')\n    sys.modules['left'] = os\n    return os.getcwd()"
+    leave = "import os, sys\ndef f():\n    open('left', 'w').write('x')\n    sys.modules['left'] = os"
     look = "import os, sys\ndef f():\n    return [os.listdir('.'), 'left' in sys.modules, os.path.exists('/tmp/left')]"
     assert sandbox.call(leave).status == "success"
     assert sandbox.call(look).value == [[], False, False]

@@ -14,6 +14,8 @@ import pytest
 from holdfast.errors import BadRequest
 from holdfast.sandbox.model import SOCKET, Limits, Program
 from holdfast.sandbox.programs import Programs
+from tests.cli.command import alone, run
+from tests.harness.server import Server
 from tests.sandbox.conftest import Sandboxed, sandboxed
 
 
@@ -43,7 +45,16 @@ def test_a_program_is_run_for_what_it_prints(warm: Sandboxed) -> None:
 
 
 def test_mistakes_have_the_line_numbers_of_the_source(warm: Sandboxed) -> None:
-    source = "def g(x):\n    return 1 / x\n\n\ndef f():\n    try:\n        g(0)\n    except ZeroDivisionError:\n        raise ValueError('no')"
+    source = """def g(x):
+    return 1 / x
+
+
+def f():
+    try:
+        g(0)
+    except ZeroDivisionError:
+        raise ValueError("no")
+"""
     said = warm.call(source).error
     assert "line 2, in g\n    return 1 / x" in said
     assert "line 9, in f" in said
@@ -259,3 +270,14 @@ def test_without_node_the_message_says_so(monkeypatch: pytest.MonkeyPatch, warm:
     monkeypatch.setenv("PATH", str(tmp_path))
     for each in sandboxed(warm.level, Limits(warm=0)):
         assert "need Node.js" in javascript(each, "function f() {}").error
+
+
+def test_health_tells_the_level_when_it_is_asked(server: Server) -> None:
+    level = server.http.get("/v1/health/?detail=true").json()["sandbox"]
+    assert level in ("bubblewrap", "landlock", "off")
+    assert "sandbox" not in server.http.get("/v1/health/").json()
+
+
+def test_doctor_tells_what_was_chosen(tmp_path: Path) -> None:
+    said = run("doctor", env=alone(tmp_path, HOLDFAST_SANDBOX="off")).stdout
+    assert "off: code of others is not run (HOLDFAST_SANDBOX=off)" in said

@@ -20,7 +20,8 @@ from holdfast.sandbox.programs import Programs
 
 async def main():
     programs = Programs(sys.argv[1], Limits(warm=2))
-    source = "while True: pass" if sys.argv[1] == "landlock" else "import os; os.execvp('sleep', ['sleep', os.environ['MARK']])"
+    alone = sys.argv[1] == "landlock"
+    source = "while True: pass" if alone else "import os; os.execvp('sleep', ['sleep', os.environ['MARK']])"
     await programs.run(Program("1"))
     running = asyncio.create_task(programs.run(Program(source, environment={"MARK": sys.argv[2]}, time_limit_s=600)))
     print("started", flush=True)
@@ -31,25 +32,29 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("level", ["bubblewrap", "landlock"])
-async def test_killing_the_server_ends_all_of_them(level: str, tmp_path: Path) -> None:
-    programs = Programs(level)
-    if await programs.level() == "off":
-        pytest.skip(await programs.description())
-    await programs.close()
+def test_killing_the_server_ends_all_of_them(level: str) -> None:
+    asyncio.run(need(level))
     mark = f"{8_000_000 + os.getpid()}"
-    # tells apart from others' what this server starts
     server = subprocess.Popen([sys.executable, "-c", SERVER, level, mark], stdout=subprocess.PIPE)
     try:
         assert server.stdout is not None
-        assert await asyncio.to_thread(server.stdout.readline) == b"started\n"
+        assert server.stdout.readline() == b"started\n"
         if level == "bubblewrap":
-            await asyncio.to_thread(until, lambda: len(running(mark)) > 1, "the program", 30)
-        below = await asyncio.to_thread(until, lambda: descendants(server.pid), "its sandboxes", 30)
+            until(lambda: len(running(mark)) > 1, "the program", 30)
+        below = until(lambda: descendants(server.pid), "its sandboxes", 30)
     finally:
         server.send_signal(signal.SIGKILL)
         server.wait(30)
-    await asyncio.to_thread(until, lambda: not [pid for pid in below if alive(pid)], "the end of its sandboxes", 30)
+    until(lambda: not [pid for pid in below if alive(pid)], "the end of its sandboxes", 30)
     assert running(mark) == []
+
+
+async def need(level: str) -> None:
+    programs = Programs(level)
+    found, why = await programs.level(), await programs.description()
+    await programs.close()
+    if found == "off":
+        pytest.skip(why)
 
 
 def descendants(pid: int) -> set[int]:
