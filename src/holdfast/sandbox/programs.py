@@ -12,7 +12,7 @@ from holdfast.sandbox.box import Box, Stopped
 from holdfast.sandbox.bubblewrap import Bubblewrap
 from holdfast.sandbox.landlock import Landlock
 from holdfast.sandbox.model import Calls, Level, Limits, Outcome, Program
-from holdfast.sandbox.pool import Pool
+from holdfast.sandbox.spares import Spares
 from holdfast.sandbox.walls import CODE, Needs, Walls
 
 AT_ONCE = 32
@@ -31,7 +31,7 @@ class Programs:
         self._choice, self._limits = choice, limits or Limits()
         self._looking = asyncio.Lock()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._pool: Pool | None = None
+        self._pool: Spares | None = None
         self._found: Level | None = None
         self._reason = ""
 
@@ -60,7 +60,7 @@ class Programs:
         if self._pool is not None:
             await self._pool.close()
 
-    async def _run(self, pool: Pool, program: Program, calls: Calls | None) -> Outcome:
+    async def _run(self, pool: Spares, program: Program, calls: Calls | None) -> Outcome:
         try:
             box = await pool.take(Needs(program.packages, program.network, program.socket))
         except Stopped as failed:
@@ -88,7 +88,7 @@ class Programs:
         reasons = list[str]()
         for walls in known:
             if self._choice in ("auto", walls.level):
-                pool = Pool(walls, self._limits)
+                pool = Spares(walls, self._limits)
                 wrong = await self._try(pool)
                 if not wrong:
                     self._pool, self._reason = pool, "; ".join(reasons)
@@ -98,7 +98,7 @@ class Programs:
         self._reason = "; ".join(reasons)
         return "off"
 
-    async def _try(self, pool: Pool) -> str:
+    async def _try(self, pool: Spares) -> str:
         """Why no program runs there; empty when one does."""
         try:
             box: Box = await pool.start(Needs())

@@ -12,7 +12,7 @@ IDLE_S = 300
 """How long they wait for somebody before they are let go."""
 
 
-class Pool:
+class Spares:
     """Has some for each kind of needs that came up lately, at most `limits.warm` together."""
 
     def __init__(self, walls: Walls, limits: Limits) -> None:
