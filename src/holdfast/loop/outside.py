@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from keyword import iskeyword
 from typing import Any
 
-import orjson
-
-from holdfast.agents import load, wire
+from holdfast.agents import load
 from holdfast.agents.load import ALL, Loaded
+from holdfast.agents.run_tool import state_for_tools
 from holdfast.errors import AppError, BadRequest
 from holdfast.kit.ids import new_id
 from holdfast.kit.reply import encode
@@ -22,6 +21,7 @@ from holdfast.messages.model import ToolCallPart, ToolReturnPart
 from holdfast.store.database import Database
 from holdfast.store.table import Tx
 from holdfast.tools.builtin import registry, run
+from holdfast.tools.custom import wants_agent_state
 from holdfast.tools.model import Tool
 from holdfast.tools.outside import Calling
 
@@ -29,8 +29,6 @@ LONGEST_CALL_S = 900.0
 """Whoever runs a tool ends it long before; this is for one that does not."""
 STOPPING_S = 5.0
 """How long a call that is cancelled may take to clean up behind itself."""
-WITHHELD = ("tools", "secrets", "tool_exec_environment_variables", "message_ids")
-"""What of an agent's state its tools are not shown."""
 
 NO_FUNCTIONS = frozenset(("send_message", "run_code", "run_code_with_tools"))
 """Tools that no program calls: what is said must be seen where it is said, and a program is a program already."""
@@ -91,7 +89,7 @@ class _Calls:
             project_id=turn.agent.project_id,
             run_id=turn.run.id,
             secrets={secret.key: secret.value for secret in loaded.secrets} if loaded else {},
-            agent_state=_state(turn, loaded) if loaded and _wants_state(tool) else None,
+            agent_state=state_for_tools(loaded, turn.models) if loaded and wants_agent_state(tool) else None,
         )
 
     def _fail(self, planned: Planned, why: str) -> None:
@@ -210,18 +208,8 @@ async def _loaded(db: Database, turn: Turn, due: Sequence[Planned]) -> Loaded | 
     tools = [each.tool for each in due if each.tool and not each.tool.is_builtin]
     if not tools:
         return None
-    relations = ALL if any(map(_wants_state, tools)) else ("secrets",)
+    relations = ALL if any(map(wants_agent_state, tools)) else ("secrets",)
     return await db.read(load.one, turn.who, turn.agent.id, relations)
-
-
-def _wants_state(tool: Tool) -> bool:
-    return "agent_state" in (tool.source_code or "")
-
-
-def _state(turn: Turn, loaded: Loaded) -> dict[str, Any]:
-    """The agent as the API shows it, without its tools and its secrets: those are given apart."""
-    state = wire.state(loaded, turn.models)
-    return orjson.loads(encode({name: value for name, value in state.items() if name not in WITHHELD}))
 
 
 def _cut(text: str, most: int) -> str:
