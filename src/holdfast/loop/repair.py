@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from operator import is_
 
-from holdfast.messages.model import ImagePart, Message, Part, TextPart, ToolCallPart, ToolReturnPart
+from holdfast.messages.model import ApprovalPart, ImagePart, Message, Part, TextPart, ToolCallPart, ToolReturnPart
 
 INTERRUPTED = "Interrupted: the server stopped before this call returned. It may or may not have had an effect."
 
@@ -57,7 +57,7 @@ class Repaired:
         return [asked.model_copy(update={"id": f"{asked.id}-returns", "role": "tool", "content": returns})]
 
     def _add(self, message: Message) -> None:
-        if message.role == "approval" and not message.calls:
+        if _is_answer(message):
             return  # an answer is for the server; what came of it is in the returns that follow
         spoken = _without_returns(message)
         if returns := list(_claimed(message, self._waiting)):
@@ -67,6 +67,12 @@ class Repaired:
         self._done += self.unanswered()
         self._done.append(spoken)
         self._waiting = {call.id: call for call in spoken.calls}
+
+
+def _is_answer(message: Message) -> bool:
+    """Does a message hold nothing but what was decided about calls?"""
+    decided = (ApprovalPart, ToolReturnPart)
+    return message.role == "approval" and all(isinstance(part, decided) for part in message.content)
 
 
 def _without_returns(message: Message) -> Message | None:
