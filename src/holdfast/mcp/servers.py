@@ -20,7 +20,7 @@ from holdfast.mcp.pool import Key, Sessions
 from holdfast.mcp.rpc import Heard, Json, Transport
 from holdfast.mcp.session import Session
 from holdfast.mcp.sse import Sse
-from holdfast.mcp.stdio import Command, Stdio
+from holdfast.mcp.stdio import LocalServer, Stdio
 from holdfast.mcp.templates import filled, sendable
 from holdfast.mcp.web import Web
 from holdfast.mcp.wire import Synced
@@ -162,13 +162,13 @@ class Servers:
 
         return Session(connect, server.server_name, lambda: self._sync_soon(who, server))
 
-    def _program(self, server: McpServer, env: Mapping[str, str]) -> Command:
+    def _program(self, server: McpServer, env: Mapping[str, str]) -> LocalServer:
         path = env.get("PATH", self._allowed.path)
         command = server.command or ""
         found = command if os.sep in command else shutil.which(command, path=path)
         if found is None:
             raise BadRequest(f"There is no program {command!r} on this machine (looked in {path}).")
-        return Command(server.server_name, found, server.args or [], env, path)
+        return LocalServer(server.server_name, found, server.args or [], env, path)
 
     def _sync_soon(self, who: Who, server: McpServer) -> None:
         """The server says that its tools are others now; a look at them is under way, or begins."""
