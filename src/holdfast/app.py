@@ -34,7 +34,7 @@ from holdfast.llm.catalog import configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
 from holdfast.mcp.execute import McpTools
-from holdfast.mcp.servers import Allowed, Servers
+from holdfast.mcp.servers import McpAllowance, Servers
 from holdfast.mcp.stdio import PATH
 from holdfast.providers.organizations import OrganizationModels
 from holdfast.recall.find import Find
@@ -159,7 +159,7 @@ def _mcp(app: Starlette) -> Servers:
         return {secret.key: secret.value for secret in loaded.secrets}
 
     path = settings.environment.get("PATH", PATH)
-    allowed = Allowed(settings.mcp_timeout_seconds, settings.mcp_stdio, path)
+    allowed = McpAllowance(settings.mcp_timeout_seconds, settings.mcp_stdio, path)
     return Servers(app.state.db, app.state.egress, allowed, secrets_of)
 
 

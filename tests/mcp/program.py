@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 TOOLS = [{"name": name, "inputSchema": {"type": "object"}} for name in ("say", "environment", "child", "end")]
 
@@ -21,15 +22,15 @@ def called(name: str, arguments: dict[str, str]) -> str:
             return arguments.get("text", "")
 
 
-def answer(message: dict[str, object]) -> dict[str, object]:
-    params: dict[str, object] = message.get("params") or {}  # type: ignore[assignment]
+def answer(message: dict[str, Any]) -> dict[str, Any]:
+    params: dict[str, Any] = message.get("params") or {}
     match message["method"]:
         case "initialize":
             return {"protocolVersion": params["protocolVersion"], "capabilities": {}}
         case "tools/list":
             return {"tools": TOOLS}
         case _:
-            said = called(str(params["name"]), params.get("arguments") or {})  # type: ignore[arg-type]
+            said = called(str(params["name"]), params.get("arguments") or {})
             return {"content": [{"type": "text", "text": said}]}
 
 

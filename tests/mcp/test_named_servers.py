@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.mcp_zoo import Zoo, tool
+from tests.fakes.mcp_animals import tool
+from tests.fakes.mcp_zoo import Zoo
 from tests.mcp.conftest import Client
 
 ROOT = "/v1/tools/mcp/servers"

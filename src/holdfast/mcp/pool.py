@@ -32,7 +32,7 @@ class _Kept:
     busy: int = 0
 
 
-class Pool:
+class Sessions:
     """Bounded in number; a session that nobody uses is closed after a while."""
 
     def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:

@@ -16,11 +16,11 @@ from holdfast.mcp.failures import Late, Rejected
 from holdfast.mcp.http import Site, StreamableHttp
 from holdfast.mcp.model import AUTHORIZATION, BEARER, McpServer
 from holdfast.mcp.oauth import Authorizations
-from holdfast.mcp.pool import Key, Pool
+from holdfast.mcp.pool import Key, Sessions
 from holdfast.mcp.rpc import Heard, Json, Transport
 from holdfast.mcp.session import Session
 from holdfast.mcp.sse import Sse
-from holdfast.mcp.stdio import Program, Stdio
+from holdfast.mcp.stdio import LocalServer, Stdio
 from holdfast.mcp.templates import filled, sendable
 from holdfast.mcp.web import Web
 from holdfast.mcp.wire import Synced
@@ -38,7 +38,7 @@ LIST_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class McpAllowance:
     """What the administrator has decided."""
 
     call_seconds: float
@@ -53,12 +53,12 @@ class Allowed:
 class Servers:
     """Every MCP server of every organization, reached by sessions that are kept."""
 
-    def __init__(self, db: Database, egress: Egress, allowed: Allowed, secrets_of: SecretsOf) -> None:
+    def __init__(self, db: Database, egress: Egress, allowed: McpAllowance, secrets_of: SecretsOf) -> None:
         self._db = db
         self._secrets_of = secrets_of
         self._allowed = allowed
         self._web = Web(egress)
-        self._pool = Pool()
+        self._pool = Sessions()
         self._syncing: dict[str, asyncio.Task[None]] = {}
         self.authorizations = Authorizations(db, self._web)
 
@@ -162,13 +162,13 @@ class Servers:
 
         return Session(connect, server.server_name, lambda: self._sync_soon(who, server))
 
-    def _program(self, server: McpServer, env: Mapping[str, str]) -> Program:
+    def _program(self, server: McpServer, env: Mapping[str, str]) -> LocalServer:
         path = env.get("PATH", self._allowed.path)
         command = server.command or ""
         found = command if os.sep in command else shutil.which(command, path=path)
         if found is None:
             raise BadRequest(f"There is no program {command!r} on this machine (looked in {path}).")
-        return Program(server.server_name, found, server.args or [], env, path)
+        return LocalServer(server.server_name, found, server.args or [], env, path)
 
     def _sync_soon(self, who: Who, server: McpServer) -> None:
         """The server says that its tools are others now; a look at them is under way, or begins."""

@@ -17,7 +17,7 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class LocalServer:
     """What is run; there is no shell anywhere."""
 
     name: str
@@ -31,7 +31,7 @@ class Program:
 class Stdio:
     """A program that is started for a session and ends with it, and with it everything that it has started."""
 
-    def __init__(self, program: Program, heard: Heard) -> None:
+    def __init__(self, program: LocalServer, heard: Heard) -> None:
         self.protocol: str | None = None
         self._program = program
         self._heard = heard
