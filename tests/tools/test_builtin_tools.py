@@ -48,7 +48,7 @@ class Talk:
 
     def _returned(self, status: Literal["success", "error"], text: str) -> str:
         returns = [m for m in self.send(text) if m["message_type"] == "tool_return_message"]
-        assert [each["status"] for each in returns] == [status], returns
+        assert [each["status"] for each in returns] == [status], [each["tool_return"] for each in returns]
         return returns[0]["tool_return"]
 
 

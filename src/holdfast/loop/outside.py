@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from keyword import iskeyword
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -21,7 +21,7 @@ from holdfast.loop.state import Turn
 from holdfast.messages.model import ToolCallPart, ToolReturnPart
 from holdfast.store.database import Database
 from holdfast.store.table import Tx
-from holdfast.tools.builtin import run
+from holdfast.tools.builtin import registry, run
 from holdfast.tools.model import Tool
 from holdfast.tools.outside import Calling
 
@@ -120,7 +120,7 @@ class _Own:
         """Those that nobody else must answer for, and that do more than speak or run programs."""
         turn = self.turn
         return {
-            tool.name: [*tool.arguments]
+            tool.name: _parameters(tool)
             for tool in turn.tools
             if tool.name not in NO_FUNCTIONS and all(map(_is_name, (tool.name, *tool.arguments)))
             if (tool.is_builtin or tool.tool_type in turn.executors) and turn.waits_for(tool.name) is None
@@ -142,6 +142,17 @@ class _Own:
             return await _Calls(self.db, self.turn, await _loaded(self.db, self.turn, [planned])).run(planned)
         (looked,) = await look(self.turn, [planned])
         return looked.returned or await self.db.write(_changed, self.turn, looked)
+
+
+def _parameters(tool: Tool) -> list[str]:
+    """In the order in which they are written; of a stored schema only the order of what is required is known."""
+    builtin = registry.find(tool.name) if tool.is_builtin else None
+    if builtin is not None:
+        return [*builtin.arguments.model_fields]
+    parameters: Any = (tool.json_schema or {}).get("parameters")
+    wanted: Any = cast(dict[str, Any], parameters).get("required") if isinstance(parameters, dict) else None
+    listed = cast(list[Any], wanted) if isinstance(wanted, list) else []
+    return sorted(tool.arguments, key=lambda name: (listed.index(name) if name in listed else len(listed), name))
 
 
 def _is_name(text: str) -> bool:
