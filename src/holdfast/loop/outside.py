@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from keyword import iskeyword
-from typing import Any
+from typing import Any, cast
 
 from holdfast.agents import load
 from holdfast.agents.load import ALL, Loaded
@@ -147,9 +147,10 @@ def _parameters(tool: Tool) -> list[str]:
     builtin = registry.find(tool.name) if tool.is_builtin else None
     if builtin is not None:
         return [*builtin.arguments.model_fields]
-    schema: dict[str, Any] = (tool.json_schema or {}).get("parameters") or {}
-    required = [name for name in schema.get("required") or () if name in tool.arguments]
-    return [*required, *sorted(name for name in tool.arguments if name not in required)]
+    parameters: Any = (tool.json_schema or {}).get("parameters")
+    wanted: Any = cast(dict[str, Any], parameters).get("required") if isinstance(parameters, dict) else None
+    listed = cast(list[Any], wanted) if isinstance(wanted, list) else []
+    return sorted(tool.arguments, key=lambda name: (listed.index(name) if name in listed else len(listed), name))
 
 
 def _is_name(text: str) -> bool:
