@@ -4,11 +4,13 @@ def test_something(org: Org) -> None:                 # an organization of its o
 def test_restart(fresh_server: FreshServer) -> None:  # a server of its own, to restart, break or configure
 """
 
+import os
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.fakes.openai_server import OpenAIServer
 from tests.harness import network
@@ -22,6 +24,10 @@ from tests.harness.tenants import Org, new_org
 
 def pytest_configure() -> None:
     network.only_loopback()
+    calm = [HealthCheck.too_slow]  # a busy machine is no fault of the code
+    settings.register_profile("calm", settings.default, deadline=None, suppress_health_check=calm)
+    if os.environ.get("CI") != "true":  # there hypothesis is calm by itself, and draws the same every time
+        settings.load_profile("calm")
 
 
 @pytest.fixture(params=engines())
