@@ -46,8 +46,8 @@ from holdfast.rehearsal import rehearse
 from holdfast.repeats.middleware import Repeats
 from holdfast.routers import ROUTERS
 from holdfast.runs.feed import TableFeed
-from holdfast.sandbox.model import Limits
-from holdfast.sandbox.programs import Programs
+from holdfast.sandbox.choose import chosen
+from holdfast.sandbox.model import Limits, Sandbox
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
 from holdfast.tools import variables
@@ -122,7 +122,7 @@ def _recall(app: Starlette) -> Recall:
     return Recall(indexer, Shelves(app.state.db, app.state.settings.recall_memory_mb * 2**20), choose)
 
 
-def _sandbox(settings: Settings) -> Programs:
+def _sandbox(settings: Settings) -> Sandbox:
     limits = Limits(
         memory_mb=settings.sandbox_memory_mb,
         scratch_mb=settings.sandbox_scratch_mb,
@@ -130,7 +130,7 @@ def _sandbox(settings: Settings) -> Programs:
         output_kb=settings.sandbox_output_kb,
         warm=settings.sandbox_warm,
     )
-    return Programs(settings.sandbox, limits)
+    return chosen(settings.sandbox, settings.environment, limits)
 
 
 def _executors(app: Starlette) -> Executors:

@@ -21,6 +21,7 @@ BOUNDARIES: dict[str, str] = {
     "holdfast.loop.outside": "a tool's failure is the model's to read",
     "holdfast.recall.indexer": "what failed now is indexed later, or nothing new would be found",
     "holdfast.sandbox.inside.main": "whatever a program raises is told to whoever wrote it",
+    "holdfast.sandbox.inside.remote": "whatever a program raises is told to whoever wrote it",
     "holdfast.tools.guest": "it runs beside a tool's source, whose types may do anything when they are looked at",
     "holdfast.turns.runner": "a background run ends as failed, not as silence",
     "holdfast.turns.sse": "a stream ends with an error event",

@@ -138,7 +138,7 @@ def _redis(settings: Settings) -> Iterator[Finding]:
 
 def _sandbox(settings: Settings) -> Iterator[Finding]:
     level, text = asyncio.run(probes.sandbox(settings))
-    if level == "bubblewrap" or settings.sandbox == level:
+    if level in ("bubblewrap", "e2b") or settings.sandbox == level:
         yield Finding("sandbox", "ok", text)
     elif sys.platform != "linux":
         yield Finding("sandbox", "note", text, "run the server on Linux, or in a container")

@@ -15,8 +15,8 @@ from holdfast.llm import catalog
 from holdfast.llm.catalog import Configured, configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
+from holdfast.sandbox.choose import chosen
 from holdfast.sandbox.model import Level
-from holdfast.sandbox.programs import Programs
 
 PATIENCE = 10.0
 """Seconds that anything may take to answer."""
@@ -38,7 +38,7 @@ class Listing:
 
 async def sandbox(settings: Settings) -> tuple[Level, str]:
     """How code of others would be kept apart here, and the same in a sentence."""
-    programs = Programs(settings.sandbox)
+    programs = chosen(settings.sandbox, settings.environment)
     try:
         return await programs.level(), await programs.description()
     finally:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 from holdfast.errors import AppError
 
 Language = Literal["python", "javascript", "typescript"]
-Level = Literal["bubblewrap", "landlock", "off"]
+Level = Literal["bubblewrap", "landlock", "e2b", "off"]
 Calls = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 """Answers what a program asks the server for: the name of a function, and its arguments by name."""
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from holdfast.sandbox.box import Box, Stopped
@@ -17,7 +18,7 @@ from holdfast.sandbox.walls import CODE, Needs, Walls
 
 AT_ONCE = 32
 TRIAL = Program("def trial():\n    return 1", function="trial", time_limit_s=20)
-MEANING: dict[Level, str] = {
+MEANING: Mapping[Level, str] = {
     "bubblewrap": "bubblewrap: namespaces, a file system of its own, a filter of system calls and limits",
     "landlock": "Landlock, a filter of system calls and limits: no further processes, no sockets of the server",
     "off": "off: code of others is not run",
