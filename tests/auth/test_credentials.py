@@ -12,7 +12,10 @@ from tests.auth.conftest import PASSWORD, Locked
 from tests.harness import clients
 from tests.harness.waiting import until
 
-OPEN = {("GET", "/health"), ("GET", "/v1/health/"), ("GET", "/v1/ready/"), ("GET", "/"), ("GET", "/favicon.ico")}
+OPEN = {
+    *(("GET", "/health"), ("GET", "/v1/health/"), ("GET", "/v1/ready/"), ("GET", "/"), ("GET", "/favicon.ico")),
+    ("GET", "/v1/tools/mcp/oauth/callback"),  # where a browser comes back to: what it brings is the credential
+}
 """What answers without a credential."""
 
 DEFAULT_USER = "user-00000000-0000-4000-8000-000000000000"

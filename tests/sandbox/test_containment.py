@@ -281,13 +281,13 @@ def test_it_can_do_without_its_output(isolated: Sandboxed) -> None:
 @pytest.mark.parametrize(
     ("doing", "said"),
     [
-        ("[os.close(n) for n in range(3, 30) if is_open(n)]", ""),
-        ("[os.write(n, b'\\xff' * 64) for n in range(3, 30) if is_open(n)]", "the server's own connection"),
-        ("[os.write(n, b'\\0\\0\\0\\2{]') for n in range(3, 30) if is_open(n)]", "the server's own connection"),
-        ("[os.write(n, b'\\0\\0\\0\\2[]') for n in range(3, 30) if is_open(n)]", "the server's own connection"),
-        ("[os.write(n, b'\\0\\0\\0\\4\"\\xff\\xfe\"') for n in range(3, 30) if is_open(n)]", "own connection"),
+        ("[os.close(n) for n in range(3, 256) if is_open(n)]", ""),
+        ("[os.write(n, b'\\xff' * 64) for n in range(3, 256) if is_open(n)]", "the server's own connection"),
+        ("[os.write(n, b'\\0\\0\\0\\2{]') for n in range(3, 256) if is_open(n)]", "the server's own connection"),
+        ("[os.write(n, b'\\0\\0\\0\\2[]') for n in range(3, 256) if is_open(n)]", "the server's own connection"),
+        ("[os.write(n, b'\\0\\0\\0\\4\"\\xff\\xfe\"') for n in range(3, 256) if is_open(n)]", "own connection"),
         (
-            "[os.write(n, bytes.fromhex('00030d40') + b'[' * 200_000) for n in range(3, 30) if is_open(n)]",
+            "[os.write(n, bytes.fromhex('00030d40') + b'[' * 200_000) for n in range(3, 256) if is_open(n)]",
             "own connection",
         ),
         ("os._exit(3)", "exit code 3"),
