@@ -139,7 +139,14 @@ def _executors(app: Starlette) -> Executors:
     sources = Sources(settings.tool_packages, settings.tool_packages_from, settings.environment)
     packages = Packages(settings.packages_path, sources)
     doors = Doors(app, app.state.keyring)
-    custom = CustomTools(app.state.sandbox, packages, doors, _variables(app.state.db), settings.tool_timeout_seconds)
+    custom = CustomTools(
+        app.state.sandbox,
+        packages,
+        doors,
+        _variables(app.state.db),
+        settings.tool_timeout_seconds,
+        settings.tool_network,
+    )
     mcp = McpTools(app.state.db, app.state.mcp)
     return {"custom": custom, "external_langchain": custom, "external_composio": custom, "external_mcp": mcp}
 

@@ -37,6 +37,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "sandbox_processes": ("64", 64),
     "sandbox_output_kb": ("16", 16),
     "sandbox_warm": ("0", 0),
+    "tool_network": ("Tagged", "tagged"),
     "tool_packages": ("true", True),
     "tool_packages_from": ("/srv/wheels", "/srv/wheels"),
     "mcp_timeout_seconds": ("5", 5.0),

@@ -221,6 +221,13 @@ class Settings:
             about="How long one call of a custom tool may take.",
         ),
     )
+    tool_network: str = field(
+        default="none",
+        metadata=env(
+            one_of("none", "tagged", "all"),
+            about="Which custom tools reach the network: none, those with the tag `network`, or all.",
+        ),
+    )
     tool_packages: bool = field(
         default=False,
         metadata=env(

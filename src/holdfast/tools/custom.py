@@ -30,6 +30,10 @@ GUEST = Path(__file__).with_name("guest.py").read_text()
 """Calls the tool in the sandbox; the arguments reach it as data."""
 API_KEY = "LETTA_API_KEY"
 """A tool in whose environment this is gets `client`, which talks to this server."""
+NETWORK = "network"
+"""The tag of tools that ask for one."""
+WITHOUT_NETWORK = ("Network is unreachable", "name resolution", "Name or service not known", "socket.gaierror")
+"""What failures say that come of having none."""
 MOST_ENVIRONMENT = 1_000_000
 """Characters of environment that a program can be given."""
 
@@ -48,12 +52,14 @@ class CustomTools:
     variables: Callable[[Who], Awaitable[Mapping[str, str]]]
     """Those of an organization, by name."""
     time_limit_s: float
+    network: str = "none"
+    """Which tools reach the network: none, those that are tagged so, or all."""
 
     async def run(self, calling: Calling) -> Ran:
         """Run a call; whatever goes wrong with it is told in the answer."""
         limit = calling.tool.return_char_limit
         try:
-            outcome = await self._outcome(calling)
+            outcome = self._explained(await self._outcome(calling))
         except (Unrunnable, Misfit, Unpacked, BadRequest) as refused:
             return Ran("error", cut(str(refused), limit))
         return Ran(
@@ -65,12 +71,27 @@ class CustomTools:
             fingerprint=outcome.fingerprint,
         )
 
+    def _explained(self, outcome: Outcome) -> Outcome:
+        """A failure for want of a network says how a tool gets one."""
+        if self.network == "all" or not any(sign in outcome.error for sign in WITHOUT_NETWORK):
+            return outcome
+        way = "give the tool the tag `network`" if self.network == "tagged" else "HOLDFAST_TOOL_NETWORK=tagged or all"
+        return replace(outcome, error=f"{outcome.error}\n(This tool has no network; what gives it one: {way}.)")
+
     async def _outcome(self, calling: Calling) -> Outcome:
         tool = calling.tool
         text, language = _source(tool)
         arguments = fitted(tool.name, tool.parameters, calling.arguments)
         environment = _environment(await self.variables(calling.who), calling)
-        program = Program(text, language, tool.name, arguments, environment=environment, time_limit_s=self.time_limit_s)
+        program = Program(
+            text,
+            language,
+            tool.name,
+            arguments,
+            environment=environment,
+            network=self.network == "all" or (self.network == "tagged" and NETWORK in tool.tags),
+            time_limit_s=self.time_limit_s,
+        )
         if language != "python":
             return await self.sandbox.run(program)
         read = source.read(text, tool.name)
