@@ -17,7 +17,8 @@ from typing import Self
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 from uuid import uuid4
 
-from tests.fakes.mcp_animals import KINDS, PATIENCE, Got, OldSse, Plain, Said, of_json
+from tests.fakes.mcp_animals import KINDS, OldSse
+from tests.fakes.mcp_plain import PATIENCE, Got, Plain, Said, of_json
 
 
 class _Http(ThreadingHTTPServer):

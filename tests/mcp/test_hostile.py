@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fakes.mcp_animals import tool
+from tests.fakes.mcp_plain import tool
 from tests.fakes.mcp_zoo import Zoo
 from tests.harness.fleet import Fleet, engines
 from tests.harness.tenants import new_org

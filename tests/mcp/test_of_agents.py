@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.mcp_animals import tool
+from tests.fakes.mcp_plain import tool
 from tests.fakes.mcp_zoo import Zoo
 from tests.mcp.conftest import Client
 

@@ -6,7 +6,8 @@ import pytest
 from letta_client import ConflictError
 from letta_client.types.streamable_http_mcp_server import StreamableHTTPMcpServer
 
-from tests.fakes.mcp_animals import Odoo, tool
+from tests.fakes.mcp_animals import Odoo
+from tests.fakes.mcp_plain import tool
 from tests.fakes.mcp_zoo import Zoo
 from tests.harness.waiting import until
 from tests.mcp.conftest import Client
