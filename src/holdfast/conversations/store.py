@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from holdfast.agents import store as agents
 from holdfast.agents.model import Agent
@@ -13,7 +14,7 @@ from holdfast.blocks import store as blocks
 from holdfast.blocks.model import Block
 from holdfast.conversations.model import Changeable, ConversationFilter, NewConversation
 from holdfast.conversations.wire import Conversation, conversation
-from holdfast.errors import BadRequest
+from holdfast.errors import BadRequest, Invalid
 from holdfast.kit.clock import now
 from holdfast.kit.page import Page
 from holdfast.llm.models import Models
@@ -25,6 +26,9 @@ from holdfast.messages.threads import Thread
 from holdfast.store.table import Tx, Where
 
 c = threads.rows.c
+
+LONGEST_KEY = 500
+"""So many characters has the key at most by which a program outside knows a conversation."""
 
 SORTS = {
     "created_at": c.created_at,
@@ -66,6 +70,28 @@ def create(tx: Tx, who: Who, agent_id: str, new: NewConversation, models: Models
         isolated_block_ids=copies(tx, who, isolated),
     )
     return shown(tx, who, [thread])[0]
+
+
+def find_keyed(tx: Tx, who: Who, agent_id: str, key: str) -> Thread | None:
+    """The agent's conversation with this key, if it was opened."""
+    return threads.rows.first(tx, who, c.agent_id == agent_id, c.external_key == key)
+
+
+def keyed(tx: Tx, who: Who, agent: Agent, key: str, **fields: Any) -> Thread:
+    """The agent's conversation with this key, opened when there is none; `fields` are those of a new `Thread`."""
+    if not key or len(key) > LONGEST_KEY or "\0" in key:
+        raise Invalid(f"A conversation's key has 1 to {LONGEST_KEY} characters and no NUL; this one has {len(key)}.")
+    there = find_keyed(tx, who, agent.id, key)
+    if there is not None:
+        return there
+    try:
+        with tx.begin_nested():
+            return open_thread(tx, who, agent, **fields, external_key=key)
+    except exc.IntegrityError:  # another request opened it between our look and our insert
+        there = find_keyed(tx, who, agent.id, key)
+        if there is None:
+            raise
+        return there
 
 
 def _columns(chosen: Mapping[str, Any], models: Models) -> dict[str, Any]:
