@@ -81,11 +81,23 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def forget(org: Org, **what: Any) -> Json:
-    """The job, once it is over."""
+def asked(org: Org, **what: Any) -> Json:
+    """The job as it begins."""
     answer = org.http.post("/v1/forget/", json=what)
     assert answer.status_code == 202, answer.text
-    return done(org, answer.json()["id"])
+    return answer.json()
+
+
+def erased(org: Org, **what: Any) -> Json:
+    """The job as soon as all rows are gone."""
+    begun = asked(org, **what)
+    until(lambda: job(org, begun["id"])["status"] != "erasing", "the rows to be gone")
+    return job(org, begun["id"])
+
+
+def forget(org: Org, **what: Any) -> Json:
+    """The job, once it is over."""
+    return done(org, asked(org, **what)["id"])
 
 
 def job(org: Org, id: str) -> Json:

@@ -8,10 +8,9 @@ import pytest
 from tests.archives.holding import archive, holder, ok, passage, remember, texts
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
-from tests.forget.digging import Json, canary, done, job
+from tests.forget.digging import Json, asked, canary, done, erased
 from tests.harness.fleet import FreshServer
 from tests.harness.tenants import Org, new_org
-from tests.harness.waiting import until
 from tests.messages.talking import agent, missing, of_agent, say
 from tests.messages.talking import texts as said
 from tests.turns.backgrounds import over, started
@@ -20,19 +19,6 @@ from tests.turns.backgrounds import over, started
 def identity(org: Org, *agents: str, **fields: Any) -> str:
     body = {"identifier_key": org.name(), "name": "Ann", "identity_type": "user", "agent_ids": list(agents), **fields}
     return ok(org.http.post("/v1/identities/", json=body))["id"]
-
-
-def asked(org: Org, **what: Any) -> Json:
-    answer = org.http.post("/v1/forget/", json=what)
-    assert answer.status_code == 202, answer.text
-    return answer.json()
-
-
-def erased(org: Org, **what: Any) -> Json:
-    """The job as soon as all rows are gone."""
-    begun = asked(org, **what)
-    until(lambda: job(org, begun["id"])["status"] != "erasing", "the rows to be gone")
-    return job(org, begun["id"])
 
 
 def preview(org: Org, **what: Any) -> Json:

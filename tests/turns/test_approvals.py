@@ -7,7 +7,7 @@ from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
 from tests.harness.tenants import Org
 from tests.harness.waiting import until
-from tests.messages.talking import missing, of_agent, say
+from tests.messages.talking import agent, missing, of_agent, say
 from tests.turns.approving import (
     ASKS,
     PARALLEL,
@@ -304,6 +304,21 @@ def test_nobody_is_asked_about_a_call_that_cannot_be_run(org: Org, models: OpenA
     ((status, text),) = returned(got)
     assert status == "error"
     assert "new_string" in text
+
+
+def test_nobody_is_asked_about_a_custom_tool_that_would_not_take_the_arguments(org: Org, models: OpenAIServer) -> None:
+    arguments = "Args:\n        cups (int): How many."
+    source = f'def brew(cups: int) -> str:\n    """Make tea.\n\n    {arguments}\n    """\n    return "tea"'
+    made = org.http.post("/v1/tools/", json={"source_code": source, "default_requires_approval": True}).json()
+    owner = agent(org, tool_ids=[made["id"]])
+    models.queue(Reply(calls=(("brew", {"cups": "many"}),)), Reply(calls=(("brew", {"cups": "2"}),)))
+    got = say(org, f"agents/{owner}", "tea, please")
+    ((status, text),) = returned(got)
+    assert status == "error"
+    assert "cups" in text
+    assert got["stop_reason"]["stop_reason"] == "requires_approval"
+    (waiting,) = got["messages"][-1]["tool_calls"]
+    assert "2" in waiting["arguments"]
 
 
 @pytest.mark.contract("approvals.rules")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
+from tests.forget.digging import erased
 from tests.harness.fleet import FreshServer
 from tests.harness.tenants import Org, new_org
 from tests.messages.talking import of_agent, say
@@ -24,6 +25,8 @@ from tests.turns.approving import (
 )
 from tests.turns.listening import asked
 from tests.turns.test_tool_calls import returned
+
+ASKS_TO_SEARCH = {"type": "requires_approval", "tool_name": "conversation_search"}
 
 
 @pytest.mark.contract("approvals.cancel")
@@ -65,6 +68,44 @@ def test_a_reset_frees_an_agent_that_waits(org: Org, models: OpenAIServer) -> No
     assert waiting_of(org, owner) is None
     assert of_agent(org, owner)[0]["message_type"] == "tool_return_message"
     assert say(org, f"agents/{owner}", "REPLY hi")["messages"][0]["content"] == "hi"
+
+
+@pytest.mark.parametrize("mode", ["all", "sliding_window"])
+def test_compaction_keeps_the_request_that_waits(org: Org, models: OpenAIServer, mode: str) -> None:
+    owner = careful(org)
+    for number in range(6):
+        say(org, f"agents/{owner}", f"Number {number}. REPLY Noted.")
+    (call,) = pending(org, models, owner)
+    models.queue(Reply("A summary."))
+    org.http.post(f"/v1/agents/{owner}/summarize", json={"compaction_settings": {"mode": mode}})
+    assert waiting_of(org, owner) is not None
+    models.queue(Reply("Noted."))
+    answer(org, f"agents/{owner}", decided(call))
+    assert "tea" in notes(org, owner)
+    assert [m["role"] for m in asked(models)][-2:] == ["assistant", "tool"]
+
+
+def test_a_forgotten_request_waits_for_nobody(org: Org, models: OpenAIServer) -> None:
+    owner = careful(org)
+    pending(org, models, owner)
+    request = of_agent(org, owner)[0]
+    assert request["message_type"] == "approval_request_message"
+    erased(org, message_id=request["id"])
+    assert waiting_of(org, owner) is None
+    assert say(org, f"agents/{owner}", "REPLY free")["messages"][-1]["content"] == "free"
+
+
+def test_undoing_what_a_waiting_run_did_leaves_it_waiting(org: Org, models: OpenAIServer) -> None:
+    owner = careful(org, tool_rules=[ASKS_TO_SEARCH], **PARALLEL)
+    models.queue(Reply(calls=(insert(),)), Reply(calls=(SEARCH,)))
+    got = say(org, f"agents/{owner}", "I like tea")
+    assert got["stop_reason"]["stop_reason"] == "requires_approval"
+    (call,) = got["messages"][-1]["tool_calls"]
+    undone = org.http.post(f"/v1/runs/{got['messages'][-1]['run_id']}/undo")
+    assert undone.status_code == 200, undone.text
+    assert "tea" not in notes(org, owner)
+    models.queue(Reply("Done."))
+    assert answer(org, f"agents/{owner}", decided(call))["stop_reason"]["stop_reason"] == "end_turn"
 
 
 @pytest.mark.contract("approvals.restart")

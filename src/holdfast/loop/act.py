@@ -17,6 +17,7 @@ from holdfast.messages.model import ToolCallPart, ToolReturnPart
 from holdfast.store.table import Tx
 from holdfast.tools.builtin import run
 from holdfast.tools.builtin.context import LookContext, ToolContext
+from holdfast.tools.fitting import Misfit, fitted
 from holdfast.tools.model import RETURN_CHAR_LIMIT, Tool
 
 
@@ -62,9 +63,22 @@ def _planned(turn: Turn, now: Allowed, attached: dict[str, Tool], call: ToolCall
             return Planned(call, tool, fault, is_impossible=True)
         call = prefill.filled(call, args)
     if waits_for := turn.waits_for(call.name):
-        fault = _unreadable(call) or (run.fault(call) if tool.is_builtin else None)
-        return Planned(call, tool, fault or "", waits_for=None if fault else waits_for)
+        fault = _unreadable(call) or _misfit(tool, call)
+        return Planned(call, tool, fault, waits_for=None if fault else waits_for)
     return _runnable(turn, tool, call)
+
+
+def _misfit(tool: Tool, call: ToolCallPart) -> str:
+    """Why the arguments cannot be the tool's, as far as it is known here: MCP servers and clients check their own."""
+    if tool.is_builtin:
+        return run.fault(call) or ""
+    if tool.tool_type != "custom":
+        return ""
+    try:
+        fitted(tool.name, tool.parameters, arguments_of(call) or {})
+    except Misfit as misfit:
+        return str(misfit)
+    return ""
 
 
 def _runnable(turn: Turn, tool: Tool, call: ToolCallPart) -> Planned:
