@@ -64,7 +64,7 @@ def main(base_url: str, url: str, server: str) -> dict[str, Any]:
     seen["model"] = [
         changed.llm_config.handle,
         changed.system,
-        [each.value for each in client.agents.blocks.list(agent_id=agent)],
+        sorted(each.value for each in client.agents.blocks.list(agent_id=agent)),
     ]
     client.agents.delete(agent_id=agent)
     try:
