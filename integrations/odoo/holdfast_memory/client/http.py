@@ -51,6 +51,10 @@ class Connection:
     key: Any = None
     seconds: float = SECONDS
 
+    @property
+    def root(self) -> str:
+        return address(self.base)
+
     def get(self, path: str, **query: Any) -> Any:
         return self._ask("GET", f"{path}?{urlencode(query, doseq=True)}" if query else path)
 
@@ -61,7 +65,7 @@ class Connection:
         return self._ask("PATCH", path, body)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        root = address(self.base)
+        root = self.root
         data = None if body is None else json.dumps(body).encode()
         try:
             request = urllib.request.Request(  # noqa: S310 -- `address` lets http and https pass only

@@ -1,35 +1,38 @@
 """The memory blocks of an agent: what they hold, how they are changed, and with whom they are shared."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from .http import Connection, HoldfastError
+from .http import Connection, HoldfastError, NotThereError
 
 EDITABLE = ("value", "description", "limit", "read_only")
 
 
 def blocks(server: Connection, agent: str) -> list[dict[str, Any]]:
     """Those of the agent, and in `shared_with` the names of the other agents that hold each."""
-    listed = server.get(f"{_of(agent)}/core-memory/blocks", limit=1000)
-    return [{**_shown(block), "shared_with": _others(server, agent, block["id"])} for block in listed]
+    return [{**_shown(block), "shared_with": _holders(server, agent, block["id"])} for block in _held(server, agent)]
 
 
-def available(server: Connection, agent: str) -> list[dict[str, Any]]:
-    """Blocks that the agent could share: those of others, under labels that it has not."""
-    taken = {block["label"] for block in server.get(f"{_of(agent)}/core-memory/blocks", limit=1000)}
-    listed = server.get("/v1/blocks/", limit=1000)
-    return [_shown(block) for block in listed if block["label"] not in taken and not block.get("is_template")]
+def available(server: Connection, agent: str, others: Iterable[str]) -> list[dict[str, Any]]:
+    """Blocks of the other agents that the agent could share: those under labels that it has not."""
+    taken = {block["label"] for block in _held(server, agent)}
+    found: dict[str, dict[str, Any]] = {}
+    for other in others:
+        with suppress(NotThereError):
+            found |= {block["id"]: _shown(block) for block in _held(server, other) if block["label"] not in taken}
+    return list(found.values())
 
 
-def change(server: Connection, loaded: Mapping[str, Any], edited: Mapping[str, Any]) -> None:
+def change(server: Connection, agent: str, loaded: Mapping[str, Any], edited: Mapping[str, Any]) -> None:
     """Sends what differs from `loaded`, unless somebody else has changed just that in the meantime."""
     changes = {name: edited[name] for name in EDITABLE if edited[name] != loaded[name]}
     if not changes:
         return
-    path = f"/v1/blocks/{quote(loaded['id'], safe='')}"
+    path = f"{_of(agent)}/core-memory/blocks/{quote(loaded['label'], safe='')}"
     now = _shown(server.get(path))
-    if stale := [name for name in changes if now[name] != loaded[name]]:
+    if stale := [name for name in changes if now[name] not in (loaded[name], edited[name])]:
         raise HoldfastError(
             f"The agent or somebody else has changed {' and '.join(stale)} of block {loaded['label']!r} since it was"
             " loaded. Load the memory again and repeat the change."
@@ -58,6 +61,10 @@ def _of(agent: str) -> str:
     return f"/v1/agents/{quote(agent, safe='')}"
 
 
+def _held(server: Connection, agent: str) -> list[dict[str, Any]]:
+    return server.get(f"{_of(agent)}/core-memory/blocks", limit=1000)
+
+
 def _shown(block: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": block["id"],
@@ -69,6 +76,6 @@ def _shown(block: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _others(server: Connection, agent: str, block: str) -> list[str]:
+def _holders(server: Connection, agent: str, block: str) -> list[str]:
     holders = server.get(f"/v1/blocks/{quote(block, safe='')}/agents", limit=20)
     return [holder["name"] for holder in holders if holder["id"] != agent]
