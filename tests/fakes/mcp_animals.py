@@ -10,6 +10,7 @@ from uuid import uuid4
 if TYPE_CHECKING:
     from tests.fakes.mcp_zoo import Zoo
 
+from tests.fakes.mcp_odoo import Odoo
 from tests.fakes.mcp_plain import (
     AS_JSON,
     ECHO,
@@ -24,32 +25,6 @@ from tests.fakes.mcp_plain import (
     text,
     tool,
 )
-
-
-class Odoo(Plain):
-    """One version only, which `initialize` does not say; the list is public, calls need a key."""
-
-    versions = ("2025-06-18",)
-
-    def __init__(self, zoo: "Zoo") -> None:
-        super().__init__(zoo)
-        free = {"type": "object", "additionalProperties": True, "title": "Values"}
-        properties = {"model": {"type": "string"}, "values": free, "domain": {"anyOf": [free, {"type": "null"}]}}
-        self.tools = [tool(zoo.name("create"), {"type": "object", "properties": properties, "required": ["model"]})]
-        self.tools.append(tool("whoami"))
-
-    def initialize(self, message: Json) -> Said:
-        session = uuid4().hex
-        self.sessions.add(session)
-        about: Json = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {"tools": {}}}
-        return of_json(result(message, about), session=session)
-
-    def answer(self, message: Json, got: Got) -> Said:
-        if message["method"] == "tools/call" and not got.headers.get("authorization", "").startswith("Bearer "):
-            return of_json(
-                {"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32001, "message": "API key needed"}}
-            )
-        return super().answer(message, got)
 
 
 class Streaming(Plain):

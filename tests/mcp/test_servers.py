@@ -6,7 +6,7 @@ import pytest
 from letta_client import ConflictError
 from letta_client.types.streamable_http_mcp_server import StreamableHTTPMcpServer
 
-from tests.fakes.mcp_animals import Odoo
+from tests.fakes.mcp_odoo import Odoo
 from tests.fakes.mcp_plain import tool
 from tests.fakes.mcp_zoo import Zoo
 from tests.harness.waiting import until
@@ -31,11 +31,12 @@ def test_a_registered_server_is_flat_and_its_tools_are_there_at_once(client: Cli
     assert made.auth_header == "Authorization"
     assert sdk.retrieve(made.id) == made
     assert sdk.list() == [made]
-    [create, whoami] = sdk.tools.list(made.id)
+    by_name = {each.name: each for each in sdk.tools.list(made.id)}
+    create = by_name["odoo_record_creator"]
     assert create.tool_type == "external_mcp"
     assert create.tags == [f"mcp:{name}"]
     assert create.to_dict()["metadata_"] == {"mcp": {"server_name": name, "server_id": made.id}}
-    assert whoami.name == "whoami"
+    assert set(by_name) == {each["name"] for each in zoo.animals["odoo"].tools}
     assert create.name in {each.name for each in client.org.client.tools.list()}
     assert sdk.tools.retrieve(create.id, mcp_server_id=made.id) == create
 
@@ -154,18 +155,18 @@ def test_two_servers_may_have_tools_of_one_name(client: Client, zoo: Zoo) -> Non
 
 
 def test_odoo_is_asked_in_its_version_with_everybodys_own_key(client: Client, zoo: Zoo) -> None:
-    template = {"Authorization": "Bearer {{ ODOO_API_KEY | system-key }}"}
+    template = {"Authorization": "Bearer {{ ODOO_API_KEY | system-api-key }}"}
     made = client.add(zoo.url("odoo"), custom_headers=template)
     odoo: Any = zoo.animals["odoo"]
     assert isinstance(odoo, Odoo)
 
-    created = client.run(made, "create", model="res.partner", values={"name": "Acme Corp", "tags": [1, {"a": None}]})
+    values = {"name": "Acme Corp", "tags": [1, {"a": None}]}
+    created = client.run(made, "odoo_record_creator", model="res.partner", fields=values)
 
     assert created.json()["status"] == "success", created.text
-    assert '"values": {"name": "Acme Corp", "tags": [1, {"a": null}]}' in created.json()["func_return"]
-    schema = client.tool(made, "create")["json_schema"]["parameters"]
-    assert schema["properties"]["values"]["additionalProperties"] is True
-    assert client.run(made, "whoami").json()["func_return"] == "Bearer system-key"
+    assert [(each["values"], each["create_uid"]) for each in odoo.records] == [(values, "OdooBot")]
+    schema = client.tool(made, "odoo_record_creator")["json_schema"]["parameters"]
+    assert schema["properties"]["fields"]["additionalProperties"] is True
     said = {each.headers["mcp-protocol-version"] for each in zoo.asked("odoo", "tools/call")}
     assert said == {"2025-06-18"}
 

@@ -27,9 +27,9 @@ def returned(
 
 
 def test_a_record_of_any_form_is_created(client: Client, models: OpenAIServer, zoo: Zoo) -> None:
-    server = client.add(zoo.url("odoo"), auth_token="key")
-    create = client.tool(server, "create")
-    values = {"model": "res.partner", "values": {"name": "Acme Corp", "is_company": True, "tags": [[6, 0, [1]]]}}
+    server = client.add(zoo.url("odoo"), auth_token="system-api-key")
+    create = client.tool(server, "odoo_record_creator")
+    values = {"model": "res.partner", "fields": {"name": "Acme Corp", "is_company": True, "tags": [[6, 0, [1]]]}}
 
     came = returned(client, models, agent_with(client, create), create, values)
 
@@ -39,7 +39,7 @@ def test_a_record_of_any_form_is_created(client: Client, models: OpenAIServer, z
         each["function"] for each in models.chats[0].body["tools"] if each["function"]["name"] == create["name"]
     )
     assert "strict" not in sent
-    assert sent["parameters"]["properties"]["values"]["additionalProperties"] is True
+    assert sent["parameters"]["properties"]["fields"]["additionalProperties"] is True
 
 
 def test_a_server_that_fails_costs_one_readable_error(client: Client, models: OpenAIServer, zoo: Zoo) -> None:
