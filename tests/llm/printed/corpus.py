@@ -97,18 +97,30 @@ def _call(line: str) -> tuple[str, Any]:
 FORMS = {
     "qwen": ("<tool_call>\n{call}\n</tool_call>", "<tool_call>\n{call}", "{call}", "```json\n{call}\n```"),
     "llama": ("{call}", "<|python_tag|>{call}", "<function={name}>{arguments}</function>", "{call}<|eot_id|>"),
-    "gemma": ("```tool_code\n{python}\n```", "```tool_code\nprint({python})\n```", "```json\n{call}\n```", "[{python}]"),
+    "gemma": (
+        "```tool_code\n{python}\n```",
+        "```tool_code\nprint({python})\n```",
+        "```json\n{call}\n```",
+        "[{python}]",
+    ),
     "mistral": ("[TOOL_CALLS] [{call}]", "[TOOL_CALLS]{name}[ARGS]{arguments}", "[{call}]", "[TOOL_CALLS] {call}"),
     "phi": ("<|tool_call|>[{call}]<|/tool_call|>", "functools[{call}]", "<|tool_call|>{call}", "{python}"),
 }
 LEADS = ("", "", "Sure.\n\n", "Let me do that.\n")
-FACTS = ("Likes tea.", "Born in 1990; two sons.", "Said: {never} [again]", "Größe 43, naïve", "Pays 5 € / day", "it's fine")
+FACTS = (
+    "Likes tea.",
+    "Born in 1990; two sons.",
+    "Said: {never} [again]",
+    "Größe 43, naïve",
+    "Pays 5 € / day",
+    "it's fine",
+)
 CITIES = ("Rome", "São Paulo", "'s-Hertogenbosch", "Łódź")
 
 
 def generated(family: str, part: str) -> Iterator[Case]:
     """Calls in the forms of a family, each spoiled in ways that leave one meaning."""
-    chance = random.Random(f"{family} {part}")  # noqa: S311 -- the same cases in every run
+    chance = random.Random(f"{family} {part}")
     for _ in range(GENERATED):
         name, arguments = _meant(chance)
         yield Case(family, _printed(chance, family, name, arguments), ((name, arguments),))
@@ -128,7 +140,10 @@ def _meant(chance: random.Random) -> tuple[str, dict[str, Any]]:
 
 def _printed(chance: random.Random, family: str, name: str, arguments: dict[str, Any]) -> str:
     word = chance.choice(("arguments", "parameters"))
-    spoiled = {key: str(value) if isinstance(value, int) and chance.random() < 0.3 else value for key, value in arguments.items()}
+    spoiled = {
+        key: str(value) if isinstance(value, int) and chance.random() < 0.3 else value
+        for key, value in arguments.items()
+    }
     inner = json.dumps(spoiled, ensure_ascii=chance.random() < 0.5, indent=chance.choice((None, 2)))
     if chance.random() < 0.2:
         inner = f"{inner[:-1].rstrip()},}}"

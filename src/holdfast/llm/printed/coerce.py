@@ -28,7 +28,7 @@ def coerced(value: Any, schema: dict[str, Any]) -> Any:
     if choices := schema.get("enum"):
         return _chosen(value, cast(list[Any], choices))
     if not kinds or any(_is(value, kind) for kind in kinds):
-        return _of_items(value, schema) if isinstance(value, list) else value
+        return _of_items(cast(list[Any], value), schema) if isinstance(value, list) else value
     return next((made for kind in kinds if (made := _made(value, kind, schema)) is not MISFIT), MISFIT)
 
 
@@ -107,7 +107,7 @@ def _number(value: Any, kind: str) -> Any:
         number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     except (ValueError, OverflowError):
         return MISFIT
-    if number is None or number != number or abs(number) == float("inf"):  # noqa: PLR0124 -- what is no number is not itself
+    if number is None or number != number or abs(number) == float("inf"):
         return MISFIT
     if kind == "number":
         return number

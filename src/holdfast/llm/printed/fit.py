@@ -24,12 +24,15 @@ SYNONYMS = {
 }
 """Words of names that mean the same."""
 
-ALIKE = (
-    frozenset("content text value memory fact note data message info information body passage new_string".split()),
-    frozenset("query q search question search_query keyword keywords term search_term text".split()),
-    frozenset("label block block_label block_name section".split()),
-    frozenset("top_k limit k n count num max_results num_results".split()),
-    frozenset("city location place town".split()),
+ALIKE = tuple(
+    frozenset(names.split())
+    for names in (
+        "content text value memory fact note data message info information body passage new_string",
+        "query q search question search_query keyword keywords term search_term text",
+        "label block block_label block_name section",
+        "top_k limit k n count num max_results num_results",
+        "city location place town",
+    )
 )
 """Names of arguments that models take for one another."""
 
@@ -46,7 +49,7 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class NoFit:
     """Why a call cannot be given to a tool, in a sentence that its model can act on."""
 
     why: str
@@ -66,19 +69,19 @@ class Offer:
         object.__setattr__(self, "names", [tool.name for tool in self.tools])
 
 
-def fitted(written: Written, offer: Offer) -> Fitted | Misfit:
+def fitted(written: Written, offer: Offer) -> Fitted | NoFit:
     """The call as a tool can be given it."""
     near = _nearest(written.name, offer)
     fits = [(tool, score, _given(tool, written.arguments, offer)) for tool, score in near]
     good = [(tool, score, given) for tool, score, given in fits if isinstance(given, dict)]
     if not near:
-        return Misfit(f"There is no tool named {written.name[:LONGEST_NAME]!r}.")
+        return NoFit(f"There is no tool named {written.name[:LONGEST_NAME]!r}.")
     if not good:
-        return Misfit(str(fits[0][2]), is_known=True)
+        return NoFit(str(fits[0][2]), is_known=True)
     best, score, given = good[0]
     if len(good) > 1 and score - good[1][1] < LEAD:
-        return Misfit(f"{written.name[:LONGEST_NAME]!r} may be {best.name} or {good[1][0].name}.")
-    return Fitted(best.name, cast(dict[str, Any], given))
+        return NoFit(f"{written.name[:LONGEST_NAME]!r} may be {best.name} or {good[1][0].name}.")
+    return Fitted(best.name, given)
 
 
 def is_exact(name: str, offer: Offer) -> bool:
@@ -134,8 +137,8 @@ def _given(tool: ToolSchema, sent: Any, offer: Offer) -> dict[str, Any] | str:
 
 def _as_object(sent: Any, own: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any] | None:
     if isinstance(sent, str):
-        decoded = coerce.decoded(sent)
-        sent = decoded if isinstance(decoded, dict | list) else sent
+        found: Any = coerce.decoded(sent)
+        sent = cast(Any, found) if isinstance(found, dict | list) else sent
     if isinstance(sent, dict):
         return cast(dict[str, Any], sent)
     if isinstance(sent, list):

@@ -45,12 +45,14 @@ BEGINNINGS = (
     *("<invoke ", "[TOOL_CALL", "<|python_tag|>", "functools[", "functools [", "✿FUNCTION✿"),
 )
 """What a mark may begin with anywhere in a text."""
-LINE_BEGINNINGS = ("TOOL_CALL", "Action:", "**Action", "print(", "default_api.", "functions.", "```")
+LINE_BEGINNINGS = ("TOOL_CALL", "Action:", "**Action", '"{')
 """What may begin a call at the start of a line."""
+PREFIXES = ("print(", "default_api.", "functions.")
+"""What may stand there before the name of a tool."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Stretch:
     """A piece of a text that is a call by its marks, and what was found in it."""
 
     start: int
@@ -58,24 +60,24 @@ class Span:
     calls: Sequence[Written]
 
 
-def spans(text: str, names: Sequence[str]) -> list[Span]:
+def spans(text: str, names: Sequence[str]) -> list[Stretch]:
     """The marked pieces, in order."""
     kinds = [*MARKS, *_tags_of(names)]
-    found, at = list[Span](), 0
+    found, at = list[Stretch](), 0
     while len(found) < written.MOST and (span := _next(text, at, kinds)):
         found.append(span)
         at = max(span.end, span.start + 1)
     return found
 
 
-def _next(text: str, at: int, kinds: Sequence[Mark]) -> Span | None:
+def _next(text: str, at: int, kinds: Sequence[Mark]) -> Stretch | None:
     openings = [(opening, kind) for kind in kinds if (opening := kind.opening.search(text, at))]
     if not openings:
         return None
     opening, kind = min(openings, key=lambda each: each[0].start())
     closing = kind.closing.search(text, opening.end())
     stop, end = (closing.start(), closing.end()) if closing else (len(text), len(text))
-    return Span(opening.start(), end, list(_calls(opening, text[opening.end() : stop])))
+    return Stretch(opening.start(), end, list(_calls(opening, text[opening.end() : stop])))
 
 
 def _calls(opening: re.Match[str], body: str) -> Iterator[Written]:

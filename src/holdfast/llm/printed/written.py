@@ -77,7 +77,7 @@ def arguments_in(body: str) -> Any:
     if parameters := dict(_PARAMETER.findall(stripped)):
         return parameters
     if stripped.startswith(("{", "[")):
-        return next(values.values(stripped), {})
+        return next(values.values(stripped), None)
     elements = {name: text.strip() for name, text in _ELEMENT.findall(stripped)}
     return elements or stripped
 
@@ -102,8 +102,9 @@ def python_call(text: str, at: int = 0) -> tuple[Written | None, int]:
             positional.append(value)
         end = after
     name = re.sub(r"\.call$", "", found[1])
-    only = positional[0] if len(positional) == 1 and isinstance(positional[0], dict) and not named else None
-    arguments = only if only is not None else {**dict(_numbered(positional)), **named}
+    is_only = len(positional) == 1 and isinstance(positional[0], dict) and not named
+    placed: dict[str, Any] = {**dict(_numbered(positional)), **named}
+    arguments = cast(Any, positional[0]) if is_only else placed
     return Written(name, arguments), _over(text, end, ") \t")
 
 
