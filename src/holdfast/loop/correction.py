@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from holdfast.kit.ids import new_id
 from holdfast.llm.model import Call, ToolSchema
@@ -21,7 +21,7 @@ def corrected(call: Call, tools: Sequence[ToolSchema], said: str, fault: str) ->
     offered = {tool.name: tool for tool in call.tools}
     shown = [tool for tool in tools if tool.name in offered]
     wrong = f"That was no valid tool call: {fault}" if fault else "That answer was empty."
-    names = ", ".join(offered) or "none"
+    names = ", ".join(map(_signature, shown)) or "none"
     told = (
         f"{wrong} Your tools: {names}. Answer with one JSON object and nothing else: "
         f'{{"{SAY}": "your text"}} to say something, or {{"name": "the tool", "arguments": {{…}}}} to call a tool.'
@@ -59,6 +59,24 @@ def last_words(recalled: Recalled | None) -> str:
     if recalled is None:
         return UNKNOWN
     return "\n".join((KNOWN, *(f"- {memory.text}" for memory in recalled.memories)))
+
+
+def instructed(call: Call) -> Call:
+    """The call with its tools described in its system message, for a model whose server tells it of none."""
+    system, *others = call.messages
+    listed = "\n".join(f"- {_signature(tool)}: {tool.description}" for tool in call.tools)
+    told = (
+        f"{system.text}\n\nTo call one of these tools, write nothing but one JSON object, "
+        f'{{"name": "the tool", "arguments": {{…}}}}. To answer, write text.\n{listed}'
+    )
+    return replace(call, messages=[system.model_copy(update={"content": [TextPart(text=told)]}), *others])
+
+
+def _signature(tool: ToolSchema) -> str:
+    """The tool's name with those of its arguments."""
+    required = set(cast(list[str], tool.parameters.get("required") or []))
+    names = cast(dict[str, Any], tool.parameters.get("properties") or {})
+    return f"{tool.name}({', '.join(name if name in required else f'{name}?' for name in names)})"
 
 
 def _told(call: Call, said: str, told: str) -> Call:

@@ -123,8 +123,9 @@ class _Steady:
 
     def __init__(self, turn: Turn, call: Call) -> None:
         self._turn = turn
-        self._call = call
         self._forced = turn.dialect.forces
+        is_untold = bool(call.tools) and not turn.card.tools and not self._forced
+        self._call = correction.instructed(call) if is_untold else call
         schemas = [_schema(turn, name) for name in turn.allowed.names]
         self._offer = Offer([schema for schema in schemas if schema is not None], EXTRAS)
         self._speaks = self._forced and SPEAKS in self._offer.names

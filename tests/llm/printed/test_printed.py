@@ -14,7 +14,7 @@ from tests.llm.printed.corpus import FAMILIES, OFFER, PARTS
 LEAST = {"tuning": 150, "held_out": 147}
 """How many of 150 are read right; docs/small-models.md tells these numbers."""
 
-BAD = st.text(st.sampled_from('{}[]()<>"\'`:,=\\/| \nabn_e✿\x00'), max_size=80) | st.sampled_from(
+BAD = st.text(st.sampled_from("{}[]()<>\"'`:,=\\/| \nabn_e✿\x00"), max_size=80) | st.sampled_from(
     ("<tool_call>", "{" * 3000, '{"a":' * 3000, "[TOOL_CALLS]" * 500, "```\n{" * 1000, "<function=", "functools[{")
 )
 
@@ -62,7 +62,7 @@ def shown(text: str, sizes: random.Random) -> tuple[str, str]:
 
 
 def test_no_call_is_shown_as_text_on_its_way() -> None:
-    chance = random.Random(7)  # noqa: S311 -- the same cuts in every run
+    chance = random.Random(7)
     late: list[str] = []
     for part in PARTS:
         for case in corpus.cases(part):
@@ -75,7 +75,7 @@ def test_no_call_is_shown_as_text_on_its_way() -> None:
 
 
 def test_text_is_shown_as_soon_as_it_cannot_become_a_call() -> None:
-    chance = random.Random(7)  # noqa: S311 -- the same cuts in every run
+    chance = random.Random(7)
     for text in (
         "I remember that Anna is allergic to nuts. A {brace}, a [bracket] and 1 < 2.\n\nBye.",
         '{"age": 31, "city": "Turin"} is what you asked for.',
