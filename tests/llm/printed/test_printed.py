@@ -11,8 +11,8 @@ from holdfast.llm.printed.hold import HoldBack
 from tests.llm.printed import corpus
 from tests.llm.printed.corpus import FAMILIES, OFFER, PARTS
 
-LEAST = {"tuning": 150, "held_out": 147}
-"""How many of 150 are read right; docs/small-models.md tells these numbers."""
+RIGHT = {"tuning": 150, "held_out": 148}
+"""How many of 150 are read right; docs/small-models.md tells these numbers, and how they came about."""
 
 BAD = st.text(st.sampled_from("{}[]()<>\"'`:,=\\/| \nabn_e✿\x00"), max_size=80) | st.sampled_from(
     ("<tool_call>", "{" * 3000, '{"a":' * 3000, "[TOOL_CALLS]" * 500, "```\n{" * 1000, "<function=", "functools[{")
@@ -21,7 +21,7 @@ BAD = st.text(st.sampled_from("{}[]()<>\"'`:,=\\/| \nabn_e✿\x00"), max_size=80
 
 @pytest.mark.parametrize("part", PARTS)
 def test_so_many_are_read_as_they_were_meant(part: str) -> None:
-    assert corpus.share(part) == (LEAST[part], 150)
+    assert corpus.share(part) == (RIGHT[part], 150)
 
 
 def test_the_corpus_is_as_large_as_it_is_said_to_be() -> None:

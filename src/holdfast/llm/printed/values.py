@@ -40,15 +40,12 @@ def values(text: str, start: int = 0) -> Iterator[Any]:
 
 def value_at(text: str, start: int) -> tuple[Any, int]:
     """The value that begins somewhere, and where it ends; strictly read if that is possible."""
+    if text.startswith(('"""', "'''"), start):
+        return _Reader(text).value(start, 0)
     try:
         return json.JSONDecoder(strict=False).raw_decode(text, start)
     except (ValueError, RecursionError):
         return _Reader(text).value(start, 0)
-
-
-def quoted_end(text: str, start: int) -> int:
-    """Where the string ends that begins here."""
-    return _Reader(text).value(start, 0)[1]
 
 
 def _space(text: str, at: int) -> int:
