@@ -46,6 +46,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "max_body_mb": ("8", 8),
     "no_default_actor": ("yes", True),
     "drain_seconds": ("0", 0),
+    "small_model_mode": ("Off", "off"),
     "approval_hours": ("12", 12.0),
     "log_level": ("WARNING", "warning"),
     "debug": ("on", True),

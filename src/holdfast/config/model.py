@@ -198,6 +198,13 @@ class Settings:
         default=20.0,
         metadata=env(SECONDS, "LETTA_KEEPALIVE_INTERVAL", about="A silent stream sends a ping this often."),
     )
+    small_model_mode: str = field(
+        default="auto",
+        metadata=env(
+            one_of("auto", "on", "off"),
+            about="Which models are helped as small ones need it: local ones up to 8B (auto), all (on), or none (off).",
+        ),
+    )
     approval_hours: float | None = field(
         default=None,
         metadata=env(

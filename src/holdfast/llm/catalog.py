@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from holdfast.errors import ModelError
 from holdfast.kit.egress import Guard
+from holdfast.llm import sizes
 from holdfast.llm.model import Category, Listed, ModelCard
 from holdfast.llm.row import Known, Row
 from holdfast.llm.rows import ROWS
@@ -116,6 +117,8 @@ def card_of(row: Row, place: Configured, name: str, listed: Listed | None = None
         category=place.category,
         provider_id=place.id,
         usual_window=said.usual or row.usual_window,
+        parameters=said.parameters or sizes.of_name(said.serves or name),
+        is_local=row.local or sizes.is_near(place.base_url),
     )
 
 

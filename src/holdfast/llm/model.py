@@ -33,6 +33,10 @@ class ModelCard:
     provider_id: str | None = None
     usual_window: int | None = None
     """The window of agents that name none, when the whole one takes more memory than most machines have."""
+    parameters: float | None = None
+    """How many it has, in billions, as far as that is known."""
+    is_local: bool = False
+    """It runs on this machine or in its network."""
 
     @property
     def default_window(self) -> int:
@@ -170,6 +174,8 @@ class Listed:
     is_chat: bool = True
     usual: int | None = None
     """The window that it is set up to use, which may be less than it could have."""
+    parameters: float | None = None
+    """How many it has, in billions."""
     serves: str | None = None
     """The model behind a name that the user gave (a deployment)."""
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from holdfast.llm import catalog
+from holdfast.llm import catalog, sizes
 from holdfast.llm.model import Listed
 from holdfast.llm.reading import Json, object_of
 
@@ -40,6 +40,7 @@ def facts_of(name: str, body: Json) -> Shown:
         reasoning="thinking" in can if can else None,
         dimensions=_number(info, ".embedding_length") if "embedding" in can else None,
         is_chat="completion" in can if can else catalog.is_chat(name),
+        parameters=sizes.said(details.get("parameter_size")),
     )
     family = f"{name} {details.get('family')} {info.get('general.architecture')}"
     return Shown(listed, has_levels=_LEVELS.search(family) is not None)

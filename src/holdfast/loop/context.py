@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from holdfast.llm.model import Call, ToolSchema
+from holdfast.loop import small
 from holdfast.loop.repair import sendable
 from holdfast.loop.rules import Allowed
 from holdfast.loop.state import Turn
@@ -34,12 +35,11 @@ def build(turn: Turn) -> Call:
     if turn.thread.model_settings:
         settings = {**settings, **turn.thread.model_settings}
     now = turn.allowed
+    offered = small.offered(turn.tools, now, turn.agent.tool_rules) if turn.is_small else now.names
     return Call(
         model=turn.card.name,
         messages=[_prompt(turn), *_transcript(turn)],
-        tools=[
-            turn.dialect.schema(schema_of(tool), thinks=turn.thinks) for tool in turn.tools if tool.name in now.names
-        ],
+        tools=[turn.dialect.schema(schema_of(tool), thinks=turn.thinks) for tool in turn.tools if tool.name in offered],
         tool_choice=_choice(turn, now),
         temperature=settings.get("temperature", llm.get("temperature")),
         max_tokens=settings.get("max_output_tokens", llm.get("max_tokens")),
@@ -73,9 +73,10 @@ def _shown(turn: Turn, message: Message) -> Message:
 def _prompt(turn: Turn) -> Message:
     """The system message, with what is true for this request alone at its end."""
     prompt, options = turn.window[0], turn.options
-    if options.override_system is None and not options.skills:
+    compiled = small.prompt(prompt.text, turn.agent) if turn.is_small else prompt.text
+    if options.override_system is None and not options.skills and compiled == prompt.text:
         return prompt
-    text = prompt.text if options.override_system is None else options.override_system
+    text = compiled if options.override_system is None else options.override_system
     if options.skills:
         text = f"{text}\n\n{render_skills(options.skills)}"
     return prompt.model_copy(update={"content": [TextPart(text=text)]})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from holdfast.agents.model import AutoRecall
 from holdfast.archives.passages import Narrowing
 from holdfast.errors import AppError
+from holdfast.loop import small
 from holdfast.loop.recalled import RecalledMemory, recalled
 from holdfast.loop.state import Turn
 from holdfast.messages.model import Message
@@ -23,7 +24,7 @@ log = logging.getLogger("holdfast.loop")
 
 async def recollect(turn: Turn) -> None:
     """Find what the agent is to be shown with this turn's message, if that was asked for."""
-    wanted = turn.agent.auto_recall
+    wanted = small.auto_recall(turn.agent, is_small=turn.is_small)
     asked = next((message for message in reversed(turn.inputs) if message.role == "user"), None)
     if wanted is None or not wanted.enabled or asked is None or not (query := said(asked).strip()):
         return

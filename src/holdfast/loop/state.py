@@ -75,6 +75,8 @@ class Turn:
     """What the agent's memory holds about it, if it is to be shown that."""
     result: "Callable[[Tx, Turn, StopReason], Mapping[str, Any]] | None" = None
     """What the run keeps of a turn that ended well, beside how it ended."""
+    is_small: bool = False
+    """Its model is helped as small ones need it."""
     concluded: StopReason | None = None
     """Why the turn is over although its run is not: the process died between the two."""
     is_cancelled: bool = False

@@ -12,7 +12,7 @@ from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.failures import ContextOverflow, Unusable
 from holdfast.llm.model import Call, Delta
-from holdfast.loop import approve, commit, compact, context, outside, prefill, rules
+from holdfast.loop import approve, commit, compact, context, outside, prefill, rules, steady
 from holdfast.loop.act import Planned, look, plan, resolve
 from holdfast.loop.answer import Answer
 from holdfast.loop.dialect import THINKING
@@ -194,7 +194,7 @@ async def _ask(turn: Turn, call: Call, answer: Answer) -> AsyncGenerator[Delta]:
     if turn.is_cancelled:
         return
     turn.asking = asyncio.current_task()
-    stream = turn.provider.stream(call)
+    stream = steady.stream(turn, call) if turn.is_small else turn.provider.stream(call)
     try:
         async for delta in stream:
             if turn.first_token_ns is None:

@@ -59,3 +59,20 @@ BY_TYPE = {
     "voice_convo_agent": VOICE,
     "voice_sleeptime_agent": SLEEPTIME,
 }
+
+SMALL_NATIVE = """\
+You are an assistant that remembers. <memory_blocks> is what you know for certain.
+
+When the person tells you something worth keeping, call a memory tool first. Then answer the person as text, in their \
+language. Call one tool at a time, and none when none is needed.\
+"""
+
+SMALL_HEARTBEAT = """\
+You are an assistant that remembers. <memory_blocks> is what you know for certain.
+
+Call exactly one tool. To answer the person, call send_message. To keep something, call a memory tool with \
+request_heartbeat true, and send_message after it.\
+"""
+
+SMALL = {NATIVE: SMALL_NATIVE, HEARTBEAT: SMALL_HEARTBEAT}
+"""What small models are told in the place of the longer texts."""

@@ -15,6 +15,7 @@ from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.model import ModelCard, Provider
 from holdfast.llm.models import Models
+from holdfast.loop import small
 from holdfast.loop.approve import Answered
 from holdfast.loop.state import Options, Turn
 from holdfast.loop.transcript import GrowingTranscript, Transcripts
@@ -86,6 +87,8 @@ class Worker:
     executors: Executors = field(default_factory=dict[Any, Any])
     approval_hours: float | None = None
     """How long a request for approval can be answered; None for always."""
+    small_model_mode: str = "auto"
+    """Which models are helped as small ones need it: those that are small, all, or none."""
     transcripts: Transcripts = field(default_factory=Transcripts)
 
 
@@ -213,6 +216,7 @@ def _turn(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: 
         outside=chosen.worker.outside,
         chain=asked.chain,
         context_window=chosen.context_window,
+        is_small=small.is_on(chosen.worker.small_model_mode, agent, chosen.card),
         executors=chosen.worker.executors,
         client_tools=frozenset(tool.name for tool in body.client_tools or ()),
         answered=begun.answered,

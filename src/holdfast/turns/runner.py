@@ -83,7 +83,14 @@ class Runner:
         self._ports = ports
         self._patience = settings.drain_seconds
         outside = Outside(Others(db, self), ports.search, Pages(ports.egress), ports.sandbox)
-        self.worker = Worker(self.id, ports.finder, outside, ports.executors, settings.approval_hours)
+        self.worker = Worker(
+            self.id,
+            ports.finder,
+            outside,
+            ports.executors,
+            settings.approval_hours,
+            settings.small_model_mode,
+        )
         self._line = Line(db, ports.models, self.worker)
         self._live: dict[str, Live] = {}
         self._kept: dict[str, Live] = {}
