@@ -73,11 +73,13 @@ def _shown(turn: Turn, message: Message) -> Message:
 def _prompt(turn: Turn) -> Message:
     """The system message, with what is true for this request alone at its end."""
     prompt, options = turn.window[0], turn.options
-    if options.override_system is None and not options.skills:
+    if options.override_system is None and not options.skills and not options.instructions:
         return prompt
     text = prompt.text if options.override_system is None else options.override_system
     if options.skills:
         text = f"{text}\n\n{render_skills(options.skills)}"
+    if options.instructions:
+        text = f"{text}\n\n{options.instructions}"
     return prompt.model_copy(update={"content": [TextPart(text=text)]})
 
 
