@@ -14,7 +14,7 @@ from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
 from tests.harness.tenants import Org
 from tests.messages.talking import agent, missing, of_agent, texts
-from tests.turns.approving import careful
+from tests.turns.approving import careful, insert
 
 COMPLETIONS = "/v1/chat/completions"
 
@@ -119,7 +119,7 @@ def test_a_call_that_the_client_never_answers_is_let_go(org: Org, models: OpenAI
 
 def test_a_call_that_a_person_must_approve(org: Org, models: OpenAIServer) -> None:
     owner, client = careful(org), openai_client(org)
-    models.queue(Reply(calls=(("archival_memory_insert", {"content": "x"}),)))
+    models.queue(Reply(calls=(insert(),)))
     with pytest.raises(openai.ConflictError, match=f"must approve first.*POST /v1/agents/{owner}/messages"):
         complete(client, owner, "insert x")
     with pytest.raises(openai.ConflictError, match="approv"):
@@ -143,12 +143,14 @@ def test_failures_come_in_openais_envelope(org: Org, models: OpenAIServer) -> No
 
 def test_a_failure_in_the_middle_of_a_stream(org: Org, models: OpenAIServer) -> None:
     owner = agent(org)
-    models.queue(Reply("one two three four", cut_after=3))
-    models.always = Reply(status=400, error="broken")
-    chunks = openai_client(org).chat.completions.create(**_asking(owner), stream=True)
-    heard = list[str]()
+    models.queue(Reply("one two three four", cut_after=3), *[Reply(status=400, error="broken")] * 4)
+    answer = org.http.post(COMPLETIONS, json=_asking(owner, stream=True))
+    *said, failed, done = [line.removeprefix("data: ") for line in answer.text.split("\n\n") if line]
+    assert "one" in "".join(json.loads(frame)["choices"][0]["delta"].get("content", "") for frame in said)
+    assert json.loads(failed)["error"]["message"] and done == "[DONE]"
+    models.queue(Reply("one two three four", cut_after=3), *[Reply(status=400, error="broken")] * 4)
     with pytest.raises(openai.APIError, match=r"\S"):
-        heard += (chunk.choices[0].delta.content or "" for chunk in chunks)
+        list(openai_client(org).chat.completions.create(**_asking(owner), stream=True))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,9 @@ def test_embeddings(org: Org) -> None:
     client = openai_client(org)
     written = client.embeddings.create(model="default", input=["a boat", "a ship"])
     assert [each.index for each in written.data] == [0, 1] and written.usage.total_tokens > 0
-    raw = org.http.post("/openai/v1/embeddings", json={"model": "", "input": "a boat", "encoding_format": "base64"})
+    raw = org.http.post(
+        "/openai/v1/embeddings", json={"model": "", "input": ["a boat", "a ship"], "encoding_format": "base64"}
+    )
     packed = b64decode(raw.json()["data"][0]["embedding"])
     assert list(unpack(f"<{len(packed) // 4}f", packed)) == pytest.approx(written.data[0].embedding)
     for sent in ([], "", ["a", ""], [[1, 2]]):
