@@ -8,9 +8,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from holdfast.errors import AppError, ModelError
+from holdfast.errors import AppError, Invalid, ModelError
 from holdfast.kit.ids import new_id
 from holdfast.kit.reply import reply
+from holdfast.kit.routes import Failure
 
 log = logging.getLogger("holdfast")
 
@@ -24,13 +25,19 @@ async def on_app_error(request: Request, error: Exception) -> Response:
     if failed.http_status in (500, 503) and not isinstance(failed, ModelError):
         cause = failed.__cause__ if failed.http_status == 500 else None
         log.error("%s %s: %s", request.method, request.url.path, failed.detail, exc_info=cause)
-    return reply(failed.body(), failed.http_status, failed.headers())
+    render = _failure(request)
+    status, body = (failed.http_status, failed.body()) if render is None else render(failed)
+    return reply(body, status, failed.headers())
 
 
 async def on_validation_error(request: Request, error: Exception) -> Response:
     """422 with one readable sentence per fault, as a string: that is what V1's clients print."""
     faults: list[Any] = list(cast(RequestValidationError, error).errors())
-    body: dict[str, Any] = {"trace_id": _trace_id(request), "detail": "; ".join(_sentence(f) for f in faults[:20])}
+    detail = "; ".join(_sentence(f) for f in faults[:20])
+    if (render := _failure(request)) is not None:
+        status, told = render(Invalid(detail))
+        return reply(told, status)
+    body: dict[str, Any] = {"trace_id": _trace_id(request), "detail": detail}
     examples = [e for f in faults for e in _examples(f)]
     if examples:
         body["examples"] = examples
@@ -48,6 +55,11 @@ async def on_bug(request: Request, error: Exception) -> Response:
     log.error("%s %s failed [%s]", request.method, request.url.path, trace_id, exc_info=error)
     detail = f"Holdfast made a mistake ({type(error).__name__}); the server's log has the details under {trace_id}."
     return reply({"detail": detail, "trace_id": trace_id}, 500, {"x-should-retry": "false"})
+
+
+def _failure(request: Request) -> Failure | None:
+    """How the clients of this operation are told of failures, if not as V1's are."""
+    return getattr(request.scope.get("route"), "failure", None)
 
 
 def _trace_id(request: Request) -> str:

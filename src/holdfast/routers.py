@@ -20,6 +20,8 @@ from holdfast.blocks import history_routes
 from holdfast.blocks import routes as blocks
 from holdfast.conversations import routes as conversations
 from holdfast.facades.mcp import routes as mcp_server
+from holdfast.facades.ollama import routes as ollama
+from holdfast.facades.openai import routes as openai
 from holdfast.files import routes as folders
 from holdfast.files import source_routes
 from holdfast.forget import routes as forget
@@ -71,6 +73,8 @@ ROUTERS: tuple[Router, ...] = (
     messages.router,
     messages_routes.router,
     named_mcp_servers.router,
+    ollama.router,
+    openai.router,
     model_routes.router,
     passage_routes.router,
     providers.router,

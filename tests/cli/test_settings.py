@@ -17,6 +17,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "redis_url": ("rediss://u:p@h:6380/1", "rediss://u:p@h:6380/1"),
     "redis_host": ("letta-redis", "letta-redis"),
     "recall_memory_mb": ("64", 64),
+    "chat_users": ("Apart", "apart"),
     "forget_rewrite_seconds": ("90", 90),
     "redis_port": ("6380", 6380),
     "secure": ("true", True),

@@ -80,6 +80,12 @@ def test_raw_http(demo: Server) -> None:
     assert "data: [DONE]" in lines
 
 
+def test_openai_client(demo: Server) -> None:
+    models, told, asked = printed(demo, "openai_client.py").splitlines()
+    assert models == "models: ['companion']"
+    assert told.startswith("[first chat] ") and "Oslo" in asked
+
+
 def test_every_example_is_run_here() -> None:
     shown = {path.name for path in EXAMPLES.iterdir() if path.is_file()}
-    assert shown == {"quickstart.py", "streaming.py", "conversations.py", "raw_http.sh"}
+    assert shown == {"quickstart.py", "streaming.py", "conversations.py", "openai_client.py", "raw_http.sh"}

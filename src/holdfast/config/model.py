@@ -112,6 +112,13 @@ class Settings:
             about="How much memory search may use for what it has looked through last, in MB; more is read again.",
         ),
     )
+    chat_users: str = field(
+        default="shared",
+        metadata=env(
+            one_of("shared", "apart"),
+            about="Users of chat programs: shared, all talk to the same agent; apart, each talks to a copy of it.",
+        ),
+    )
     forget_rewrite_seconds: int = field(
         default=60,
         metadata=env(

@@ -6,7 +6,7 @@ server that should start at once and answer in half a millisecond does neither.
 
 import asyncio
 import warnings
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from json import JSONDecodeError
 from typing import Any, TypeVar
@@ -19,13 +19,15 @@ from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from holdfast.errors import NotAllowed, NotFound
+from holdfast.errors import AppError, NotAllowed, NotFound
 from holdfast.kit.text import DEEPEST, TOO_DEEP, clean, clean_tree
 
 # FastAPI silences its own use of `alias`, but not for models that are built when first used, as ours are.
 warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Response]])
+Failure = Callable[[AppError], tuple[int, Mapping[str, Any]]]
+"""What the clients of an operation expect to be told of a failure, where that is not V1's `{"detail": …}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Endpoint:
     streams: Any = None
     """The type of an event when the operation can answer with SSE."""
     tag: str = ""
+    failure: Failure | None = None
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class Router:
 
     tag: str
     prefix: str = "/v1"
+    failure: Failure | None = None
     endpoints: list[Endpoint] = field(default_factory=list["Endpoint"])
 
     def get(self, path: str, answers: Any = None, **options: Any) -> Callable[[F], F]:
@@ -70,6 +74,7 @@ class Router:
     def route(self, method: str, path: str, answers: Any = None, **options: Any) -> Callable[[F], F]:
         def collect(call: F) -> F:
             options.setdefault("tag", self.tag)
+            options.setdefault("failure", self.failure)
             self.endpoints.append(Endpoint(method, self.prefix + path, call, answers, **options))
             return call
 
@@ -95,6 +100,8 @@ class JsonRequest(Request):
 class HoldfastRoute(APIRoute):
     """A FastAPI route that reads bodies with `JsonRequest`."""
 
+    failure: Failure | None = None
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
         reads_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
@@ -115,7 +122,7 @@ def _call_it_json(scope: Scope) -> None:
 
 def build(endpoint: Endpoint, *, document: bool = False) -> APIRoute:
     """The FastAPI route of an endpoint; what it answers with is only of interest to the OpenAPI document."""
-    return HoldfastRoute(
+    route = HoldfastRoute(
         endpoint.path,
         endpoint.call,
         methods=[endpoint.method],
@@ -127,6 +134,8 @@ def build(endpoint: Endpoint, *, document: bool = False) -> APIRoute:
         tags=[endpoint.tag],
         responses=_events(endpoint) if document else None,
     )
+    route.failure = endpoint.failure
+    return route
 
 
 def _events(endpoint: Endpoint) -> dict[int | str, dict[str, Any]] | None:

@@ -74,12 +74,12 @@ def _prompt(turn: Turn) -> Message:
     """The system message, with what is true for this request alone at its end."""
     prompt, options = turn.window[0], turn.options
     compiled = small.prompt(prompt.text, turn.agent) if turn.is_small else prompt.text
-    if options.override_system is None and not options.skills and compiled == prompt.text:
-        return prompt
     text = compiled if options.override_system is None else options.override_system
     if options.skills:
         text = f"{text}\n\n{render_skills(options.skills)}"
-    return prompt.model_copy(update={"content": [TextPart(text=text)]})
+    if options.instructions:
+        text = f"{text}\n\n{options.instructions}"
+    return prompt if text == prompt.text else prompt.model_copy(update={"content": [TextPart(text=text)]})
 
 
 def _choice(turn: Turn, now: Allowed) -> str:

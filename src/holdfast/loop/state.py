@@ -38,6 +38,8 @@ class Options:
     skills: Sequence[ClientSkill] = ()
     tokens: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What is to be told of the tokens that the model chooses, in the words of `Call.settings`."""
+    instructions: str | None = None
+    """Put at the end of the prompt."""
 
 
 @dataclass(slots=True)

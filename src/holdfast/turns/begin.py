@@ -59,6 +59,8 @@ class Asked:
     """Which agents have caused it, by what they sent each other."""
     patience: float | None = None
     """How many seconds it may wait for its thread, if less than usual."""
+    instructions: str | None = None
+    """What the model is told besides the agent's prompt, in this turn only."""
     to: str = ""
     """The agent or conversation as the path names it."""
 
@@ -208,6 +210,7 @@ def _turn(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: 
             asked.request_id,
             body.client_skills or (),
             body.tokens,
+            asked.instructions,
         ),
         card=chosen.card,
         provider=chosen.provider,

@@ -1,5 +1,6 @@
 """One answer of an agent's model to a prompt, without the agent: nothing is read from its memory, nothing is stored."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Response
@@ -16,6 +17,7 @@ from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.llm.asked import Llms
 from holdfast.llm.model import Call, ModelCard, Provider, TextDelta, Usage
+from holdfast.llm.models import Models
 from holdfast.loop.events import Spent
 from holdfast.messages.model import Message, Role, TextPart
 from holdfast.turns.answer import usage
@@ -41,14 +43,29 @@ class GenerateResponse(TypedDict):
 async def generate(agent_id: AgentId, body: GenerateRequest, who: Caller, db: Db, models: Llms) -> Response:
     """Ask the agent's model, or another one, something that has nothing to do with the agent's conversations."""
     agent = await db.read(agents.get, who, agent_id)
-    await models.settle()
-    card = models.card(body.override_model or agent.model)
     try:
-        content, spent = await _said(models.provider(card), _call(who, agent, card, body))
+        made = await generated(who, agent, models, body)
     except ModelError as failed:
         raise BadGateway(failed.detail) from failed
-    answer: GenerateResponse = {"content": content, "model": card.handle, "usage": usage(spent, ())}
+    answer: GenerateResponse = {"content": made.content, "model": made.model, "usage": usage(made.spent, ())}
     return reply(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a model made of a prompt."""
+
+    content: str
+    model: str
+    spent: Spent
+
+
+async def generated(who: Who, agent: Agent, models: Models, body: GenerateRequest) -> Generated:
+    """Ask a model with the agent's settings, apart from the agent."""
+    await models.settle()
+    card = models.card(body.override_model or agent.model)
+    content, spent = await _said(models.provider(card), _call(who, agent, card, body))
+    return Generated(content, card.handle, spent)
 
 
 async def _said(provider: Provider, call: Call) -> tuple[str, Spent]:

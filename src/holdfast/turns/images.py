@@ -54,14 +54,15 @@ async def _image(url: str, egress: Egress) -> Base64Image:
     if url[:5].lower() == "data:":
         return _decoded(url)
     found = await egress.fetch(url, "image", most=LARGEST, seconds=SECONDS)
-    kind = _kind(found.body)
+    kind = kind_of(found.body)
     if kind is None or not found.media_type.startswith(("image/", "application/octet-stream")):
         said = found.media_type or "nothing that says what it is"
         raise BadRequest(f"There is no PNG, JPEG, GIF or WebP image at {url.partition('?')[0][:120]!r}, but {said}.")
     return Base64Image(media_type=kind, data=b64encode(found.body).decode())
 
 
-def _kind(body: bytes) -> str | None:
+def kind_of(body: bytes) -> str | None:
+    """The media type of an image that models can see."""
     if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for sign, kind in SIGNS if body.startswith(sign)), None)

@@ -1,0 +1,108 @@
+"""What Ollama's clients send, and what of it is said to an agent."""
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from holdfast.errors import BadRequest
+from holdfast.facades.chat.talk import Talk
+from holdfast.kit.entity import Shape
+from holdfast.messages.model import ImagePart, TextPart, UrlImage
+from holdfast.messages.requests import Content, MessageCreate
+from holdfast.turns.images import kind_of
+
+NO_TOOLS = (
+    "Agents use their own tools; those of the client can be offered through POST /openai/v1/chat/completions, "
+    "where each call has an id that its result names."
+)
+
+
+class ModelNamed(Shape):
+    """A request about a model; older clients call it `name`."""
+
+    model: Annotated[str, Field(min_length=1, max_length=300)] = ""
+    name: Annotated[str | None, Field(max_length=300)] = None
+
+    @model_validator(mode="after")
+    def _has_a_model(self) -> "ModelNamed":
+        self.model = self.model or self.name or ""
+        if not self.model:
+            raise ValueError("`model` is missing; name an agent")
+        return self
+
+
+class SaidToOllama(Shape):
+    """One message of the client's history, of which the last one of the user counts."""
+
+    role: str
+    content: str | None = None
+    images: list[str] | None = None
+
+
+class OllamaChatRequest(ModelNamed):
+    """The body of `POST /api/chat`; `format`, `options` and the like are the agent's to say, and ignored."""
+
+    messages: list[SaidToOllama] | None = None
+    tools: list[Any] | None = None
+    stream: bool | None = True
+
+
+class OllamaGenerateRequest(ModelNamed):
+    """The body of `POST /api/generate`."""
+
+    prompt: str | None = None
+    system: str | None = None
+    images: list[str] | None = None
+    stream: bool | None = True
+
+
+class OllamaEmbedRequest(ModelNamed):
+    """The body of `POST /api/embed`."""
+
+    input: str | list[str]
+
+
+class OllamaEmbeddingsRequest(ModelNamed):
+    """The body of `POST /api/embeddings`, the older form for one text."""
+
+    prompt: str
+
+
+def talk_of_chat(body: OllamaChatRequest) -> Talk | None:
+    """None when nothing is said: then the model is only to be loaded."""
+    if body.tools:
+        raise BadRequest(NO_TOOLS)
+    if not body.messages:
+        return None
+    last = next((message for message in reversed(body.messages) if message.role == "user"), None)
+    if last is None:
+        raise BadRequest("`messages` has no message with the role `user`; the last one is what the agent is told.")
+    told = "\n\n".join(message.content or "" for message in body.messages if message.role == "system")
+    return Talk(body.model, _said(last.content, last.images), instructions=told or None)
+
+
+def talk_of_prompt(body: OllamaGenerateRequest) -> Talk | None:
+    """The same for a prompt."""
+    if not body.prompt and not body.images:
+        return None
+    return Talk(body.model, _said(body.prompt, body.images), instructions=body.system or None)
+
+
+def _said(text: str | None, images: Sequence[str] | None) -> MessageCreate:
+    if not images:
+        return MessageCreate(role="user", content=text or "")
+    parts: list[Content] = [TextPart(text=text)] if text else []
+    return MessageCreate(role="user", content=[*parts, *map(_image, images)])
+
+
+def _image(data: str) -> ImagePart:
+    try:
+        kind = kind_of(b64decode(data, validate=True))
+    except (NotBase64, ValueError) as odd:
+        raise BadRequest(f"An entry of `images` is not base64: {odd}.") from odd
+    if kind is None:
+        raise BadRequest("An entry of `images` is no PNG, JPEG, GIF or WebP image.")
+    return ImagePart(source=UrlImage(url=f"data:{kind};base64,{data}"))
