@@ -178,7 +178,7 @@ async def test_a_wrong_key_says_so(fleet: Fleet, model_env: Mapping[str, str]) -
 
 async def test_a_model_that_does_not_exist_says_so(place: MemoryServer) -> None:
     async with MemoryService(place, embedding="nobody/nothing") as memory:
-        with pytest.raises(MemoryServiceError, match="no model provider .nobody") as unknown:
+        with pytest.raises(MemoryServiceError, match="no model provider") as unknown:
             await memory.store("42", "something")
     assert not unknown.value.retryable
 
