@@ -17,6 +17,7 @@ dev:
 
 test: dev
 	@scripts/system-packages
+	@$(BIN)/python scripts/beside.py
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal $(TESTS)
 
 check: format-check lint types rules

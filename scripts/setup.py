@@ -80,7 +80,7 @@ def _install(dev: bool) -> None:
 
 
 def _run(*command: str | Path) -> None:
-    done = subprocess.run(command, cwd=ROOT, env=_environment(), check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment(), check=False)
     if done.returncode != 0:
         sys.exit(f"set-up failed at: {' '.join(map(str, command))}")
 
@@ -89,7 +89,7 @@ def _output(*command: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """pip's configuration in uv's words; what is already set for uv wins."""
     translated = {"VIRTUAL_ENV": str(VENV), "UV_INDEX_STRATEGY": "unsafe-best-match"}  # pip's strategy; hashes guard it
     for line in _output(PYTHON, "-m", "pip", "config", "list").splitlines():

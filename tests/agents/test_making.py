@@ -59,6 +59,17 @@ def test_what_hangs_on_an_agent_comes_with_the_answer(org: Org) -> None:
     assert org.http.get(f"/v1/agents/{made['id']}").json() == made
 
 
+def test_plain_words_for_blocks_and_the_embedding_model(org: Org) -> None:
+    made = make(org, persona="I count.", human="", embedding_model=EMBEDDING)
+    assert [(block["label"], block["value"]) for block in made["blocks"]] == [("persona", "I count."), ("human", "")]
+    assert made["embedding"] == EMBEDDING
+    assert make(org, embedding="", embedding_model="")["embedding"] is None
+    changed = org.http.patch(f"/v1/agents/{made['id']}", json={"embedding_model": "openai/text-embedding-3-large"})
+    assert changed.json()["embedding"] == "openai/text-embedding-3-large"
+    unknown = org.http.post("/v1/agents/", json={"embedding_model": "nobody/nothing"})
+    assert (unknown.status_code, "nobody" in unknown.text) == (404, True)
+
+
 @pytest.mark.contract("agents.create.types")
 def test_each_type_has_its_tools(org: Org) -> None:
     classic = {tool["name"] for tool in make(org, agent_type="memgpt_v2_agent")["tools"]}

@@ -36,9 +36,9 @@ GENERATED = "holdfast.store.migrations.versions."
 
 READS_ENVIRONMENT = (
     *("holdfast.config", "holdfast.cli", "holdfast.__main__"),
-    *("holdfast.sandbox.inside", "holdfast.tools.guest"),
+    *("holdfast.sandbox.inside", "holdfast.tools.guest", "holdfast.integrations"),
 )
-"""The last two are not the server: the environment there is the program's own."""
+"""The last three are not the server: the environment there is the program's own."""
 
 BLOCKS = ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.TryStar | ast.With | ast.AsyncWith | ast.Match
 FORKS = ast.If | ast.IfExp | ast.For | ast.AsyncFor | ast.While | ast.ExceptHandler | ast.match_case
@@ -46,6 +46,8 @@ WIRE = re.compile(r"\b(Query|Path|Header|Cookie|Body|Form|File|Depends|Option|Ar
 WIRE_DECORATORS = {"get", "post", "put", "patch", "delete", "route", "command", "callback"}
 EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "service", "services"}
 EMPTY_SUFFIXES = ("Manager", "Service", "Helper", "Factory", "Util", "Utils")
+NAMED_ELSEWHERE = {"MemoryService"}
+"""Names that programs of others import."""
 TODO = re.compile(r"#.*\b([T]ODO|[F]IXME|[X]XX|[H]ACK)\b")
 SILENCED = re.compile(r"#\s*(pyright: [i]gnore|type: [i]gnore|[n]oqa)(?!.* -- )")
 """The brackets keep these lines from finding themselves."""
@@ -118,7 +120,7 @@ def empty_names(module: Module) -> Iterator[Finding]:
     if last in EMPTY_NAMES:
         yield module.finding(1, f"`{last}` says nothing; name the thing (STYLE P14)")
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.ClassDef) and node.name.endswith(EMPTY_SUFFIXES):
+        if isinstance(node, ast.ClassDef) and node.name.endswith(EMPTY_SUFFIXES) and node.name not in NAMED_ELSEWHERE:
             yield module.finding(
                 node.lineno, f"`{node.name}`: name the thing, without Manager, Service, Helper, Factory"
             )

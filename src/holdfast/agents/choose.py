@@ -75,7 +75,7 @@ def columns(models: Models, choices: Choices, before: Agent | None = None) -> di
         values["model_settings"] = _agreeing(settings, llm)
     if choices.response_format is not None:
         values["response_format"] = choices.response_format.model_dump()
-    values |= chosen.embedding(models, choices.embedding, choices.embedding_config)
+    values |= chosen.embedding(models, choices.embedding or choices.embedding_model, choices.embedding_config)
     if choices.compaction_settings is not None:
         card = models.card(values.get("model", before.model if before else None))
         values["compaction_settings"] = compaction(choices.compaction_settings, card, before)

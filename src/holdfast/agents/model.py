@@ -73,6 +73,8 @@ class Choices(Shape):
     base_template_id: str | None = None
     model: str | None = None
     embedding: str | None = None
+    embedding_model: str | None = None
+    """The same in the words of other clients."""
     model_settings: ModelSettings | None = None
     compaction_settings: CompactionSettings | None = None
     context_window_limit: Tokens | None = None
