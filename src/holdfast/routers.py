@@ -19,6 +19,8 @@ from holdfast.auth import routes as keys
 from holdfast.blocks import history_routes
 from holdfast.blocks import routes as blocks
 from holdfast.conversations import routes as conversations
+from holdfast.facades.agents_api import routes as api_agents
+from holdfast.facades.agents_api import session_routes
 from holdfast.facades.mcp import routes as mcp_server
 from holdfast.files import routes as folders
 from holdfast.files import source_routes
@@ -47,6 +49,7 @@ from holdfast.web import routes as web
 ROUTERS: tuple[Router, ...] = (
     admin_routes.router,
     agents.router,
+    api_agents.router,
     archive_routes.router,
     archives.router,
     audit.router,
@@ -79,6 +82,7 @@ ROUTERS: tuple[Router, ...] = (
     progress_routes.router,
     run_routes.router,
     runs.router,
+    session_routes.router,
     source_routes.router,
     steps.router,
     tool_routes.router,

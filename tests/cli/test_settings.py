@@ -47,6 +47,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "no_default_actor": ("yes", True),
     "drain_seconds": ("0", 0),
     "approval_hours": ("12", 12.0),
+    "session_idle_hours": ("2.5", 2.5),
+    "log_file": ("/var/log/holdfast.log", Path("/var/log/holdfast.log")),
     "log_level": ("WARNING", "warning"),
     "debug": ("on", True),
 }

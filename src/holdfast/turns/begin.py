@@ -58,6 +58,8 @@ class Asked:
     """Which agents have caused it, by what they sent each other."""
     patience: float | None = None
     """How many seconds it may wait for its thread, if less than usual."""
+    moves_on: bool = False
+    """What its thread waits for a client's results of counts as not run, instead of refusing a message."""
     to: str = ""
     """The agent or conversation as the path names it."""
 
@@ -178,7 +180,7 @@ def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, cho
     settled = waiting.settle(tx, taken)
     entered = waiting.Entered([])
     if not begun.past.has_begun:
-        terms = waiting.Terms(chosen.context_window, chosen.worker.approval_hours)
+        terms = waiting.Terms(chosen.context_window, chosen.worker.approval_hours, asked.moves_on)
         entered = waiting.enter(tx, taken, begun.inputs, terms)
     begun = replace(begun, inputs=entered.inputs, answered=entered.answered)
     turn = _turn(tx, asked, begun, agent, seen, chosen)
