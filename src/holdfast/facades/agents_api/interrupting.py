@@ -62,20 +62,20 @@ def _thread(tx: Tx, who: Who, agent_id: str, key: str) -> Thread:
 
 
 def _cut_answer(tx: Tx, who: Who, thread_id: str, runs: Sequence[str], spoken: str) -> str | None:
-    """Cut the answers of these runs, or of the newest, to what was heard; what is left, None if that is all of it."""
+    """Cut the answers of these runs, or of the newest, to what was heard; what is left, None if nothing was cut."""
     thread = threads.get(tx, who, thread_id)
     newest = messages.page(tx, who, Page(NEWEST, "desc"), messages.in_thread(thread))
+    answers = _answers(newest, runs)
     left, kept, is_cut = spoken, list[str](), False
-    for message in _answers(newest, runs):
-        text = message.text
-        end = 0 if is_cut else heard(text, left)
-        if end == len(text.rstrip()):
-            left = _rest(left, text)
-            kept.append(text)
-            continue
-        is_cut = True
+    for message in answers:
+        text = message.text.rstrip()
+        end = heard(text, left)
+        is_broken_off = bool(runs) and message is answers[-1]
+        left = _rest(left, text) if end == len(text) else ""
         kept += filter(None, [text[:end].rstrip()])
-        messages.cut_short(tx, who, message.id, _shortened(message, text[:end].rstrip()))
+        if end < len(text) or is_broken_off:
+            is_cut = True
+            messages.cut_short(tx, who, message.id, _shortened(message, text[:end].rstrip()))
     return "\n".join(kept) if is_cut else None
 
 
