@@ -22,6 +22,7 @@ from holdfast.conversations import routes as conversations
 from holdfast.facades.agents_api import routes as api_agents
 from holdfast.facades.agents_api import session_routes
 from holdfast.facades.mcp import routes as mcp_server
+from holdfast.facades.metrics import routes as metrics
 from holdfast.files import routes as folders
 from holdfast.files import source_routes
 from holdfast.forget import routes as forget
@@ -78,6 +79,7 @@ ROUTERS: tuple[Router, ...] = (
     passage_routes.router,
     providers.router,
     message_search.router,
+    metrics.router,
     passage_search.router,
     progress_routes.router,
     run_routes.router,
