@@ -19,8 +19,8 @@ from holdfast.auth import routes as keys
 from holdfast.blocks import history_routes
 from holdfast.blocks import routes as blocks
 from holdfast.conversations import routes as conversations
+from holdfast.facades.agents_api import alias_routes, session_routes
 from holdfast.facades.agents_api import routes as api_agents
-from holdfast.facades.agents_api import session_routes
 from holdfast.facades.mcp import routes as mcp_server
 from holdfast.facades.metrics import routes as metrics
 from holdfast.files import routes as folders
@@ -50,6 +50,7 @@ from holdfast.web import routes as web
 ROUTERS: tuple[Router, ...] = (
     admin_routes.router,
     agents.router,
+    alias_routes.router,
     api_agents.router,
     archive_routes.router,
     archives.router,

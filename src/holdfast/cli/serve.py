@@ -25,6 +25,8 @@ from holdfast.store.opening import open_database
 
 app = typer.Typer()
 
+log = logging.getLogger("holdfast")
+
 DEMO = "holdfast/demo"
 LAST_WORDS_S = 7
 """How long turns that were cancelled may take to say so to whoever waits for them."""
@@ -62,6 +64,7 @@ def serve(
             raise ConfigError(problem)
         made = create_app(settings, opened)
         _banner(settings, made, at, has_keys)
+        log.info("version %s listens on port %s", __version__, at.getsockname()[1])
         _run(settings, made, at)
 
 
