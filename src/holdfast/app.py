@@ -29,6 +29,8 @@ from holdfast.files.loader import Loader
 from holdfast.forget.worker import Forgetter, InMemory
 from holdfast.kit.bodylimit import BodyLimit
 from holdfast.kit.egress import Egress
+from holdfast.kit.meter import Meter
+from holdfast.kit.metered import Metered
 from holdfast.kit.routes import Dispatch
 from holdfast.llm.catalog import configured
 from holdfast.llm.demo.provider import DemoProvider
@@ -75,9 +77,10 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     )
     keyring = Keyring(db)
     dispatch = Dispatch(ROUTERS)
+    meter = Meter()
     app = Starlette(
         routes=[dispatch],
-        middleware=_middleware(settings, db, keyring),
+        middleware=[Middleware(Metered, meter=meter), *_middleware(settings, db, keyring)],
         exception_handlers={
             AppError: failures.on_app_error,
             RequestValidationError: failures.on_validation_error,
@@ -87,6 +90,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
         lifespan=_lifespan,
     )
     app.state.dispatch = dispatch
+    app.state.meter = meter
     app.state.settings = settings
     app.state.db = db
     app.state.keyring = keyring
@@ -186,6 +190,7 @@ def _ports(settings: Settings, db: Database, app: Starlette) -> Ports:
         executors=app.state.executors,
         sandbox=app.state.sandbox,
         search=WebSearch(settings.environment, settings.web_search),
+        meter=app.state.meter,
         calls=None if redis is None else RedisCalls(redis),
     )
 

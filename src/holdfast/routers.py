@@ -19,7 +19,10 @@ from holdfast.auth import routes as keys
 from holdfast.blocks import history_routes
 from holdfast.blocks import routes as blocks
 from holdfast.conversations import routes as conversations
+from holdfast.facades.agents_api import alias_routes, session_routes
+from holdfast.facades.agents_api import routes as api_agents
 from holdfast.facades.mcp import routes as mcp_server
+from holdfast.facades.metrics import routes as metrics
 from holdfast.facades.ollama import routes as ollama
 from holdfast.facades.openai import routes as openai
 from holdfast.files import routes as folders
@@ -49,6 +52,8 @@ from holdfast.web import routes as web
 ROUTERS: tuple[Router, ...] = (
     admin_routes.router,
     agents.router,
+    alias_routes.router,
+    api_agents.router,
     archive_routes.router,
     archives.router,
     audit.router,
@@ -79,10 +84,12 @@ ROUTERS: tuple[Router, ...] = (
     passage_routes.router,
     providers.router,
     message_search.router,
+    metrics.router,
     passage_search.router,
     progress_routes.router,
     run_routes.router,
     runs.router,
+    session_routes.router,
     source_routes.router,
     steps.router,
     tool_routes.router,

@@ -37,7 +37,7 @@ WORDS_IN_PATHS = {"tool_name", "transaction_id", "mcp_server_name", "mcp_tool_na
 
 ADMINISTRATION = "/v1/admin/"
 VOLATILE = {
-    *("/v1/agents/{agent_id}/context", "/v1/health/", "/v1/ready/", "/v1/search/progress"),
+    *("/v1/agents/{agent_id}/context", "/v1/health/", "/v1/ready/", "/v1/search/progress", "/metrics"),
     *("/v1/forget/", "/v1/forget/{forgetting_id}", "/v1/audit/"),
 }
 """Reads that may differ from one call to the next."""

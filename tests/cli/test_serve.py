@@ -32,6 +32,15 @@ def test_the_banner_says_what_runs_here(fresh_server: FreshServer) -> None:
     assert "did you mean LETTA_SERVER_PORT?" in server.log
 
 
+def test_the_log_is_written_to_a_file_as_well(fleet: Fleet, tmp_path: Path) -> None:
+    server = fleet.make("sqlite", {"HOLDFAST_LOG_FILE": "~/.letta/logs/server.log"}).start()
+    written = (server.home / ".letta/logs/server.log").read_text()
+    assert f"listens on port {server.port}" in written
+    server.stop()
+    done = run("serve", env={"HOME": str(tmp_path), "HOLDFAST_LOG_FILE": "/dev/null/server.log"})
+    assert done.returncode == 1 and "/dev/null/server.log" in done.stderr and "HOLDFAST_LOG_FILE" in done.stderr
+
+
 def test_sigterm_ends_the_server_in_peace(fresh_server: FreshServer) -> None:
     server = fresh_server()
     assert server.stop() == 0

@@ -49,6 +49,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "drain_seconds": ("0", 0),
     "small_model_mode": ("Off", "off"),
     "approval_hours": ("12", 12.0),
+    "session_idle_hours": ("2.5", 2.5),
+    "log_file": ("/var/log/holdfast.log", Path("/var/log/holdfast.log")),
     "log_level": ("WARNING", "warning"),
     "debug": ("on", True),
 }

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -24,6 +25,8 @@ from holdfast.store.opening import open_database
 
 app = typer.Typer()
 
+log = logging.getLogger("holdfast")
+
 DEMO = "holdfast/demo"
 LAST_WORDS_S = 7
 """How long turns that were cancelled may take to say so to whoever waits for them."""
@@ -33,6 +36,8 @@ TALKATIVE = ("uvicorn.error", "httpx2")
 KEEP_ALIVE_S = 75
 """How long an idle connection is kept; longer than clients pause between two requests."""
 
+LOG_BYTES, LOG_FILES = 10 * 2**20, 3
+"""How large a log file becomes, and how many full ones are kept."""
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -59,14 +64,29 @@ def serve(
             raise ConfigError(problem)
         made = create_app(settings, opened)
         _banner(settings, made, at, has_keys)
+        log.info("version %s listens on port %s", __version__, at.getsockname()[1])
         _run(settings, made, at)
 
 
 def _log(settings: Settings) -> None:
     """Libraries that log each request of theirs are only heard when debugging."""
     logging.basicConfig(level="DEBUG" if settings.debug else settings.log_level.upper(), format=LOG_FORMAT)
+    if settings.log_file is not None:
+        logging.getLogger().addHandler(_log_file(settings.log_file))
     for talkative in TALKATIVE:
         logging.getLogger(talkative).setLevel("DEBUG" if settings.debug else "WARNING")
+
+
+def _log_file(path: Path) -> logging.Handler:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+    except OSError as failed:
+        raise ConfigError(
+            f"The log cannot be written to {path} ({failed.strerror}). Choose another HOLDFAST_LOG_FILE."
+        ) from failed
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    return handler
 
 
 class _Server(uvicorn.Server):

@@ -47,6 +47,12 @@ def _hours(text: str) -> float:
     return number
 
 
+def _file(text: str) -> Path:
+    if not text or text.endswith("/"):
+        raise ValueError
+    return Path(text).expanduser()
+
+
 def words(text: str) -> tuple[str, ...]:
     """`a,b`, or a JSON list as the retired server wanted it."""
     items: list[object] = json.loads(text) if text.startswith("[") else list[object](text.split(","))
@@ -105,5 +111,6 @@ DIRECTORY = Form(Path, "a directory")
 POSTGRES = Form(_uri, "postgresql://user:password@host:port/database")
 REDIS = Form(_redis, "redis://user:password@host:port/0, or rediss:// for TLS")
 SCHEMA = Form(_schema, "a lower-case name of letters, digits and _")
+FILE = Form(_file, "the path of a file")
 ENGINE = Form(_engine, "tavily, exa, brave or searxng")
 LEVEL = Form(_level, "debug, info, warning or error")

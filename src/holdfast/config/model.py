@@ -9,6 +9,7 @@ from typing import Any
 from holdfast.config.forms import (
     DIRECTORY,
     ENGINE,
+    FILE,
     FLAG,
     HOURS,
     LEVEL,
@@ -219,6 +220,13 @@ class Settings:
             about="How long a person can answer when a tool asks for approval; after that it counts as denied.",
         ),
     )
+    session_idle_hours: float | None = field(
+        default=None,
+        metadata=env(
+            HOURS,
+            about="A session of `/api/agents` in which nothing was said for so long begins anew; unset: never.",
+        ),
+    )
     llm_timeout_seconds: float | None = field(
         default=None,
         metadata=env(
@@ -332,6 +340,14 @@ class Settings:
             LEVEL,
             *("LETTA_SERVER_LOG_LEVEL", "LETTA_LOG_LEVEL"),
             about="How much is logged.",
+        ),
+    )
+    log_file: Path | None = field(
+        default=None,
+        metadata=env(
+            FILE,
+            "LETTA_LOG_FILE",
+            about="Where the log is also written to, such as ~/.letta/logs/server.log; 10 MB, then the next file.",
         ),
     )
     debug: bool = field(

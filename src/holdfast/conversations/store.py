@@ -94,6 +94,18 @@ def keyed(tx: Tx, who: Who, agent: Agent, key: str, **fields: Any) -> Thread:
         return there
 
 
+def with_keys(tx: Tx, who: Who, agent_id: str, limit: int) -> list[Thread]:
+    """The agent's conversations that have a key, the one used last first."""
+    newest = sa.func.coalesce(c.last_message_at, c.created_at).desc()
+    mine = c.agent_id == agent_id, c.external_key.is_not(None), c.deleted_at.is_(None)
+    return threads.rows.all(tx, who, *mine, order=[newest, c.id], limit=limit)
+
+
+def drop_key(tx: Tx, who: Who, id: str) -> None:
+    """Let a new conversation have the key; the old one stays, without it."""
+    threads.rows.update(tx, who, id, {"external_key": None})
+
+
 def _columns(chosen: Mapping[str, Any], models: Models) -> dict[str, Any]:
     """What was chosen as columns: of settings what was said, so that the agent's apply to the rest."""
     columns = dict(chosen)

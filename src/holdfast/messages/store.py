@@ -260,5 +260,10 @@ def rewrite_text(tx: Tx, who: Who, id: str, content: list[Any]) -> None:
     rows.update(tx, who, id, {"content": content})
 
 
+def cut_short(tx: Tx, who: Who, id: str, content: list[Any]) -> None:
+    """Leave of a message what of it was heard, also for search."""
+    rows.update(tx, who, id, {"content": content, "is_indexed": False})
+
+
 def many(tx: Tx, who: Who, ids: Iterable[str]) -> dict[str, Message]:
     return rows.many(tx, who, ids)

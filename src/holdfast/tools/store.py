@@ -86,10 +86,10 @@ def builtins(tx: Tx, who: Who) -> list[Tool]:
 def named(tx: Tx, who: Who, names: Sequence[str]) -> list[Tool]:
     """The tools with these names in this order; built-in ones are made when they are missing."""
     wanted = list(dict.fromkeys(names))
-    found = _by_name(tx, who, wanted)
+    found = by_name(tx, who, wanted)
     if any(name not in found and name in registry.names() for name in wanted):
         ensure_builtins(tx, who)
-        found = _by_name(tx, who, wanted)
+        found = by_name(tx, who, wanted)
     for name in wanted:
         if name not in found:
             raise _unknown_name(tx, who, name)
@@ -210,7 +210,8 @@ def _link(who: Who, agent_id: str) -> tuple[Where, Where]:
     return link.organization_id == who.organization_id, link.agent_id == agent_id
 
 
-def _by_name(tx: Tx, who: Who, names: Sequence[str]) -> dict[str, Tool]:
+def by_name(tx: Tx, who: Who, names: Sequence[str]) -> dict[str, Tool]:
+    """The tools with these names that there are."""
     if not names:
         return {}
     found = tx.execute(_BY_NAME, {"org": who.organization_id, "names": list(names)})

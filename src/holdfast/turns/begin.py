@@ -61,6 +61,8 @@ class Asked:
     """How many seconds it may wait for its thread, if less than usual."""
     instructions: str | None = None
     """What the model is told besides the agent's prompt, in this turn only."""
+    moves_on: bool = False
+    """What its thread waits for a client's results of counts as not run, instead of refusing a message."""
     to: str = ""
     """The agent or conversation as the path names it."""
 
@@ -183,7 +185,7 @@ def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, cho
     settled = waiting.settle(tx, taken)
     entered = waiting.Entered([])
     if not begun.past.has_begun:
-        terms = waiting.Terms(chosen.context_window, chosen.worker.approval_hours)
+        terms = waiting.Terms(chosen.context_window, chosen.worker.approval_hours, asked.moves_on)
         entered = waiting.enter(tx, taken, begun.inputs, terms)
     begun = replace(begun, inputs=entered.inputs, answered=entered.answered)
     turn = _turn(tx, asked, begun, agent, seen, chosen)

@@ -27,6 +27,11 @@ class Line:
         self._waiting: dict[str, list[Live]] = {}
         self._freed: dict[str, asyncio.Event] = {}
 
+    @property
+    def length(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._waiting.values()))
+
     async def stand(self, live: Live) -> Turn | None:
         """The turn, once all earlier runs of the thread are over; None when it was cancelled before."""
         thread_id = live.run.thread_id

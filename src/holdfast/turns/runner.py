@@ -12,6 +12,7 @@ from holdfast.errors import AppError, ModelError
 from holdfast.feed.port import Calls, Feed
 from holdfast.kit.egress import Egress
 from holdfast.kit.ids import new_id
+from holdfast.kit.meter import Meter
 from holdfast.loop.events import Ended
 from holdfast.loop.state import Turn, inputs_of
 from holdfast.loop.turn import play
@@ -31,6 +32,7 @@ from holdfast.turns.line import Line
 from holdfast.turns.live import Live
 from holdfast.turns.others import Others
 from holdfast.turns.past import past_of
+from holdfast.turns.tally import tally
 from holdfast.turns.telling import Teller
 
 CANCEL_S = 10.0
@@ -66,6 +68,7 @@ class Ports:
     """Who runs the tools whose work is done outside."""
     search: WebSearch
     sandbox: Sandbox
+    meter: Meter
     calls: Calls | None = None
     """Tells other processes of cancelled runs; without it they find out with their next heartbeat."""
 
@@ -102,6 +105,11 @@ class Runner:
     def is_busy(self) -> bool:
         """Whether any turn is at work."""
         return bool(self._tasks)
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many turns are here, and how many of them wait for their threads."""
+        return len(self._live), self._line.length
 
     async def start(self) -> None:
         """Take over what processes before us have left, and tell others that we are alive."""
@@ -346,6 +354,7 @@ class Runner:
 
     def _keep(self, live: Live) -> None:
         """Finished runs stay for a while; what they worked with does not."""
+        tally(self._ports.meter, live)
         del self._live[live.run_id]
         live.begun.turn = None
         self._kept[live.run_id] = live

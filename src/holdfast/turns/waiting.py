@@ -21,6 +21,7 @@ from holdfast.steps import store as steps
 from holdfast.store.table import Tx
 
 CANCELLED = "The user cancelled the request."
+MOVED_ON = "The client did not run it, and the conversation went on."
 ANSWERED_BEFORE = "An answer came that had been taken before. Go on."
 
 
@@ -44,6 +45,8 @@ class Terms:
 
     context_window: int
     hours: float | None
+    moves_on: bool = False
+    """A message may come instead of the results of tools that the client runs; they count as not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +112,20 @@ def release(tx: Tx, who: Who, thread_id: str, why: str) -> str | None:
 
 
 def _refuse_or_expire(tx: Tx, taken: TakenThread, request: Message, terms: Terms) -> None:
-    if not _is_expired(request, terms):
+    why = _given_up(request, terms)
+    if why is None:
         raise PendingApproval(approve.waits(request), request.id)
     in_thread = request.model_copy(update={"thread_id": taken.run.thread_id})
-    taken.store(tx, *_denied(in_thread, _expired(terms), taken.run.id))
+    taken.store(tx, *_denied(in_thread, why, taken.run.id))
+
+
+def _given_up(request: Message, terms: Terms) -> str | None:
+    """Why nobody waits for the answer to a request any more; None while somebody does."""
+    if _is_expired(request, terms):
+        return _expired(terms)
+    if terms.moves_on and all(call.waits_for == "client" for call in request.waiting):
+        return MOVED_ON
+    return None
 
 
 def _is_expired(request: Message, terms: Terms) -> bool:
