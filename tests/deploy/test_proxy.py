@@ -49,7 +49,8 @@ def next_of(stream: Iterator[dict[str, Any]], kind: str) -> dict[str, Any]:
 def test_each_word_arrives_before_the_model_says_the_next(stack: Stack, proxy: httpx.Client, background: bool) -> None:
     body = {"input": "go on", "streaming": True, "stream_tokens": True, "background": background}
     heard = list[str]()
-    with proxy.stream("POST", f"/v1/agents/{agent(proxy)}/messages", json=body, timeout=60) as answer:
+    with proxy.stream("POST", f"/v1/agents/{agent(proxy)}/messages/stream", json=body, timeout=60) as answer:
+        assert answer.status_code == 200, answer.read()
         assert answer.headers["content-type"].startswith("text/event-stream")
         stream = events(answer)
         assert next_of(stream, "ping")  # the model has not been told to speak yet

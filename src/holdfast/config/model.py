@@ -9,9 +9,11 @@ from typing import Any
 from holdfast.config.forms import (
     DIRECTORY,
     ENGINE,
+    FILE,
     FLAG,
     HOURS,
     LEVEL,
+    MCP_SERVERS,
     ORIGINS,
     PORT,
     POSTGRES,
@@ -291,6 +293,20 @@ class Settings:
             FLAG,
             about="true: MCP servers may be programs that are started on this machine (stdio).",
         ),
+    )
+    mcp_servers: Mapping[str, object] | None = field(
+        default=None,
+        repr=False,
+        metadata=env(
+            MCP_SERVERS,
+            "LETTA_MCP_SERVERS",
+            about="MCP servers that are registered at every start, as JSON.",
+            secret=True,
+        ),
+    )
+    mcp_servers_file: Path = field(
+        default=Path("~/.letta/mcp-servers.json"),
+        metadata=env(FILE, about="A file with such JSON; it need not be there."),
     )
     web_search: str | None = field(
         default=None,
