@@ -56,3 +56,5 @@ openapi: dev
 
 lock: dev
 	$(BIN)/uv lock --default-index https://pypi.org/simple
+
+include deploy/Makefile.letta

@@ -35,6 +35,7 @@ from holdfast.kit.routes import Dispatch
 from holdfast.llm.catalog import configured
 from holdfast.llm.demo.provider import DemoProvider
 from holdfast.llm.models import Models
+from holdfast.mcp import configured as configured_servers
 from holdfast.mcp.execute import McpTools
 from holdfast.mcp.servers import McpAllowance, Servers
 from holdfast.mcp.stdio import PATH
@@ -247,7 +248,10 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
 
 async def _settle(app: Starlette) -> None:
     """Get ready for everything that is asked for often, after the server has begun to answer."""
+    settings: Settings = app.state.settings
     await app.state.models.settle()
+    named = {**configured_servers.from_file(settings.mcp_servers_file), **(settings.mcp_servers or {})}
+    await configured_servers.register(app.state.db, app.state.mcp, named)
     if advice := app.state.models.advice():
         log.warning("%s", advice)
     await rehearse(app.state.dispatch, app.state.db, app.state.models)

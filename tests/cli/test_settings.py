@@ -44,6 +44,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "mcp_timeout_seconds": ("5", 5.0),
     "web_search": ("Exa", "exa"),
     "mcp_stdio": ("true", True),
+    "mcp_servers": ('{"servers": {"notes": {"url": "http://h/mcp"}}}', {"notes": {"url": "http://h/mcp"}}),
+    "mcp_servers_file": ("/etc/mcp.json", Path("/etc/mcp.json")),
     "max_body_mb": ("8", 8),
     "no_default_actor": ("yes", True),
     "drain_seconds": ("0", 0),

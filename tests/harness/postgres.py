@@ -35,6 +35,11 @@ class Postgres:
         return _Wheel(self._home / "data")
 
     @property
+    def programs(self) -> Path:
+        """Where psql, pg_dump and the like of this PostgreSQL are."""
+        return Path(self._wheel.program).parent
+
+    @property
     def system_user(self) -> str | None:
         """Who runs it when we are root: PostgreSQL refuses to be root."""
         return self._wheel.system_user

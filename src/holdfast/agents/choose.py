@@ -8,7 +8,7 @@ from holdfast.errors import BadRequest
 from holdfast.llm import chosen
 from holdfast.llm.model import ModelCard
 from holdfast.llm.models import Models
-from holdfast.llm.settings import CompactionSettings, LLMConfig
+from holdfast.llm.settings import CompactionSettings, LLMConfig, ModelSettings
 from holdfast.tools.rules import ToolRule
 
 NAMING = frozenset(
@@ -114,7 +114,18 @@ def _overrides(choices: Choices) -> dict[str, Any]:
 def _sent_settings(choices: Choices) -> dict[str, Any]:
     """The model settings that the client wrote, without our defaults."""
     settings = choices.model_settings
-    return {} if settings is None else settings.model_dump(exclude_unset=True, exclude_none=True)
+    if settings is None:
+        return {}
+    sent = settings.model_dump(exclude_unset=True, exclude_none=True)
+    return {name: value for name, value in sent.items() if not _only_shown(name, settings, choices.llm_config)}
+
+
+def _only_shown(name: str, settings: ModelSettings, config: LLMConfig | None) -> bool:
+    """A default that nobody chose, in a saved agent that is sent back: what counts stands in its llm_config."""
+    twin = "reasoning_effort" if name == "reasoning" else TWINS.get(name)
+    if config is None or twin not in config.model_fields_set:
+        return False
+    return getattr(settings, name) == type(settings).model_fields[name].get_default()
 
 
 def _chosen(config: LLMConfig | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -79,6 +79,20 @@ def _redis(text: str) -> str:
     return text
 
 
+def _mcp_servers(text: str) -> dict[str, object]:
+    """Names and what is known of each; `servers` or `mcpServers` around them may be left out."""
+    found: object = json.loads(text)
+    for around in ("servers", "mcpServers"):
+        if isinstance(found, dict) and around in found:
+            found = cast(dict[str, object], found)[around]
+    if not isinstance(found, dict):
+        raise ValueError
+    servers = cast(dict[str, object], found)
+    if not all(isinstance(each, dict) for each in servers.values()):
+        raise ValueError
+    return servers
+
+
 def _schema(text: str) -> str:
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", text):
         raise ValueError
@@ -108,8 +122,10 @@ PORT = whole(1, 65535)
 WORDS = Form(words, "names separated by commas")
 ORIGINS = Form(_origins, "origins such as https://app.example.com, separated by commas, or *")
 DIRECTORY = Form(Path, "a directory")
+FILE = Form(Path, "the path of a file")
 POSTGRES = Form(_uri, "postgresql://user:password@host:port/database")
 REDIS = Form(_redis, "redis://user:password@host:port/0, or rediss:// for TLS")
+MCP_SERVERS = Form(_mcp_servers, 'a JSON object such as {"servers": {"notes": {"url": "http://127.0.0.1:8000/mcp"}}}')
 SCHEMA = Form(_schema, "a lower-case name of letters, digits and _")
 FILE = Form(_file, "the path of a file")
 ENGINE = Form(_engine, "tavily, exa, brave or searxng")

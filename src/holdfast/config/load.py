@@ -36,7 +36,8 @@ def load(environment: Mapping[str, str], flags: Mapping[str, object]) -> Setting
     if values["redis_url"] is None and values["redis_host"] is not None:
         values["redis_url"] = f"redis://{values['redis_host']}:{values['redis_port']}"
         origins["redis_url"] = f"{origins['redis_host']} and its port"
-    values["data"] = _expanded(values["data"], clean)
+    for name in ("data", "mcp_servers_file"):
+        values[name] = _expanded(values[name], clean)
     warnings += _unknown(clean)
     warnings += _without_effect(clean)
     return Settings(**values, environment=_with_aliases(clean, warnings), origins=origins, warnings=tuple(warnings))
@@ -103,7 +104,7 @@ def _value(
 def _parsed(setting: Setting, name: str, text: str) -> Any:
     try:
         return setting.form.parse(text)
-    except (ValueError, KeyError) as wrong:
+    except (ValueError, KeyError, RecursionError) as wrong:
         shown = "its value" if setting.secret else f"{text!r}"
         raise ConfigError(f"{name}: {shown} is not {setting.form.expected}.") from wrong
 

@@ -13,6 +13,7 @@ from holdfast.config.forms import (
     FLAG,
     HOURS,
     LEVEL,
+    MCP_SERVERS,
     ORIGINS,
     PORT,
     POSTGRES,
@@ -313,6 +314,20 @@ class Settings:
             FLAG,
             about="true: MCP servers may be programs that are started on this machine (stdio).",
         ),
+    )
+    mcp_servers: Mapping[str, object] | None = field(
+        default=None,
+        repr=False,
+        metadata=env(
+            MCP_SERVERS,
+            "LETTA_MCP_SERVERS",
+            about="MCP servers that are registered at every start, as JSON.",
+            secret=True,
+        ),
+    )
+    mcp_servers_file: Path = field(
+        default=Path("~/.letta/mcp-servers.json"),
+        metadata=env(FILE, about="A file with such JSON; it need not be there."),
     )
     web_search: str | None = field(
         default=None,

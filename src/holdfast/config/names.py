@@ -57,7 +57,6 @@ WITHOUT_EFFECT = {
         "LETTA_TPUF_API_KEY",
     ),
     "MCP servers are registered over the API (POST /v1/mcp-servers/)": (
-        "LETTA_MCP_SERVERS",
         "LETTA_MCP_READ_FROM_CONFIG",
         "LETTA_MCP_DISABLE_STDIO",
     ),
