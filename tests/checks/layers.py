@@ -65,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "forget": {*BELOW_LOOP, "prompt", "recall"},
     "loop": {*BELOW_LOOP, "prompt", "recall"},
     "turns": {*BELOW_LOOP, "prompt", "recall", "loop"},
-    "facades": {*BELOW_LOOP, "recall", "forget", "turns"},
+    "facades": {*BELOW_LOOP, "recall", "forget", "turns", "failures", "web"},
     "web": {"errors", "kit"},
     "failures": {*FOUNDATION},
     "rehearsal": {*SERVER},
