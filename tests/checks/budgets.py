@@ -36,9 +36,9 @@ GENERATED = "holdfast.store.migrations.versions."
 
 READS_ENVIRONMENT = (
     *("holdfast.config", "holdfast.cli", "holdfast.__main__"),
-    *("holdfast.sandbox.inside", "holdfast.tools.guest"),
+    *("holdfast.sandbox.inside", "holdfast.tools.guest", "holdfast.integrations"),
 )
-"""The last two are not the server: the environment there is the program's own."""
+"""The last three are not the server: the environment there is the program's own."""
 
 BLOCKS = ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.TryStar | ast.With | ast.AsyncWith | ast.Match
 FORKS = ast.If | ast.IfExp | ast.For | ast.AsyncFor | ast.While | ast.ExceptHandler | ast.match_case

@@ -67,6 +67,7 @@ ALLOWED: dict[str, set[str]] = {
     "turns": {*BELOW_LOOP, "prompt", "recall", "loop"},
     "facades": {*BELOW_LOOP, "recall", "forget", "turns", "failures", "web"},
     "web": {"errors", "kit"},
+    "integrations": set(),
     "failures": {*FOUNDATION},
     "rehearsal": {*SERVER},
     "routers": {*SERVER},

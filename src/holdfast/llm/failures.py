@@ -51,7 +51,7 @@ class ContextOverflow(ModelError):
         super().__init__("llm_bad_request", message, detail)
 
 
-class Unreachable(ModelError):
+class ProviderUnreachable(ModelError):
     """Nobody answers at the provider's address."""
 
     def __init__(self, message: str, detail: str, address: str) -> None:
@@ -151,7 +151,7 @@ def unreachable(target: Target, reason: str) -> ModelError:
     """Nothing listens at the provider's address, or its name does not resolve."""
     hint = f"Is {target.provider} running? " if target.local else ""
     text = f"{target.provider} cannot be reached at {target.host}. {hint}{_check_url(target)}"
-    return Unreachable(text, reason, target.base_url)
+    return ProviderUnreachable(text, reason, target.base_url)
 
 
 def silent(target: Target, reason: str) -> ModelError:

@@ -25,7 +25,7 @@ UserHeader = Annotated[str | None, Header(description="Whose memory it goes to, 
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReportedExchange:
     """An exchange that somebody reports."""
 
     user: str | None
@@ -38,14 +38,14 @@ class Report:
         return f"User: {self.message}{answer}"
 
 
-def understood(payload: Any) -> Report | None:
+def understood(payload: Any) -> ReportedExchange | None:
     """What a payload reports; None when it reports nothing that was said."""
     layers = list(_layers(payload))
     user = next(filter(None, map(_user, layers)), None)
     for layer in layers:
         message, response = _texts(layer)
         if message:
-            return Report(user, message, response)
+            return ReportedExchange(user, message, response)
     return None
 
 

@@ -1,0 +1,1 @@
+"""What other programs import: clients of a Holdfast that runs elsewhere, without any of the server's own code."""
