@@ -65,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "forget": {*BELOW_LOOP, "prompt", "recall"},
     "loop": {*BELOW_LOOP, "prompt", "recall"},
     "turns": {*BELOW_LOOP, "prompt", "recall", "loop"},
-    "facades": {*BELOW_LOOP, "recall", "forget", "turns", "loop.events"},
+    "facades": {*BELOW_LOOP, "recall", "forget", "loop.events", "turns", "failures", "web"},
     "web": {"errors", "kit"},
     "integrations": set(),
     "failures": {*FOUNDATION},

@@ -24,6 +24,8 @@ OPEN_PATHS = frozenset(
 )
 OPEN_FOLDERS = ("/assets/", "/ui/")
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
+OVER_A_SOCKET = "POST"
+"""What opening a WebSocket counts as: whatever it is for, more can be done over it than reading."""
 DECIDES_ITSELF = "/mcp"
 """Where reading is a POST too: what is asked for there checks whether it may write."""
 
@@ -50,23 +52,23 @@ class Gate:
         self._password = digest(policy.password) if policy.password else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             _tidy(scope)
             try:
                 scope.setdefault("state", {})["who"] = await self._admit(scope)
             except AppError as refused:
-                await reply(refused.body(), refused.status, refused.headers())(scope, receive, send)
+                await _refuse(refused, scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> Who:
-        headers = HTTPConnection(scope).headers
+        headers, method = HTTPConnection(scope).headers, scope.get("method", OVER_A_SOCKET)
         if not self.policy.required and self.policy.loopback_only:
-            self._refuse_rebinding(scope["method"], headers)
+            self._refuse_rebinding(method, headers)
         if _is_open(scope["path"]):
             return EVERYONE
         who = await self._who(headers)
-        reads = scope["method"] in READING or scope["path"].rstrip("/") == DECIDES_ITSELF
+        reads = method in READING or scope["path"].rstrip("/") == DECIDES_ITSELF
         if "write" not in who.scopes and not reads:
             raise Forbidden("This API key may only read; use one with the scope `write`.")
         return await self._as_user(who, headers.get("user_id"))
@@ -121,6 +123,14 @@ class Gate:
             return True
         host = _hostname(origin)
         return bool(host) and self._is_ours(host)
+
+
+async def _refuse(refused: AppError, scope: Scope, receive: Receive, send: Send) -> None:
+    """A WebSocket that is closed before it was accepted is answered with 403."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": refused.detail[:100]})
+    else:
+        await reply(refused.body(), refused.status, refused.headers())(scope, receive, send)
 
 
 def _tidy(scope: Scope) -> None:

@@ -10,6 +10,7 @@ from holdfast.errors import AppError
 
 COMMANDS = {
     "serve": "Start the server.",
+    "service": "Start the memory service that chat programs for Ollama talk to.",
     "chat": "Talk to an agent.",
     "agents": "List, show, create and delete agents.",
     "memory": "See and undo what changed in an agent's memory.",
@@ -29,6 +30,9 @@ COMMANDS = {
 }
 """Each is a module of this package with an `app`; `serve` must not pay for what the others import."""
 
+MODULES = {"service": "qwen"}
+"""The modules that have another name than their command."""
+
 
 def main() -> None:
     """Run the command line; a problem ends it with a sentence on stderr and a code other than 0."""
@@ -42,7 +46,7 @@ def main() -> None:
     )
     root.callback()(_group)
     if asked in COMMANDS:
-        root.add_typer(import_module(f"holdfast.cli.{asked}").app)
+        root.add_typer(import_module(f"holdfast.cli.{MODULES.get(asked, asked)}").app)
     else:
         for name, text in COMMANDS.items():
             root.command(name, help=text)(_group)

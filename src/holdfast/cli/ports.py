@@ -13,7 +13,11 @@ LISTENING = "0A"
 """The state LISTEN in /proc/net/tcp."""
 
 
-def listening(host: str, port: int) -> socket.socket:
+ELSEWHERE = "`holdfast serve --port {port}` or HOLDFAST_PORT"
+"""How `serve` is told another port."""
+
+
+def listening(host: str, port: int, elsewhere: str = ELSEWHERE) -> socket.socket:
     """A socket bound to the address; raises `ConfigError` when that is impossible."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -29,17 +33,15 @@ def listening(host: str, port: int) -> socket.socket:
         made.listen(BACKLOG)
     except OSError as failed:
         made.close()
-        raise ConfigError(_problem(host, port, failed)) from failed
+        raise ConfigError(_problem(host, port, failed, elsewhere)) from failed
     made.setblocking(False)
     return made
 
 
-def _problem(host: str, port: int, failed: OSError) -> str:
+def _problem(host: str, port: int, failed: OSError, elsewhere: str) -> str:
     if failed.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} on {host} is in use{_by(holder(port))}. Stop that, or choose another port: "
-            f"`holdfast serve --port {port + 1 if port < 65535 else 8284}` or HOLDFAST_PORT."
-        )
+        another = elsewhere.format(port=port + 1 if port < 65535 else 8284)
+        return f"Port {port} on {host} is in use{_by(holder(port))}. Stop that, or choose another port: {another}."
     if failed.errno == errno.EACCES:
         return f"Port {port} is reserved for the system; choose one from 1024 (HOLDFAST_PORT)."
     return f"{host}:{port} cannot be listened on: {failed.strerror}. Set HOLDFAST_HOST to an address of this machine."

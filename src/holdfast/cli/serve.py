@@ -52,10 +52,10 @@ def serve(
 ) -> None:
     """Start the server. (`--ade` is accepted for the sake of old start scripts: the web UI is always served.)"""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
+        signal.signal(number, leave)
     flags = {"host": host, "port": port, "data": data, "secure": secure, "debug": debug}
     settings = with_password(load(os.environ, flags))
-    _log(settings)
+    start_log(settings)
     openfiles.allow_all()
     with ports.listening(settings.host, settings.port) as at, installation.owned(settings):
         opened = open_database(settings)
@@ -68,7 +68,7 @@ def serve(
         _run(settings, made, at)
 
 
-def _log(settings: Settings) -> None:
+def start_log(settings: Settings) -> None:
     """Libraries that log each request of theirs are only heard when debugging."""
     logging.basicConfig(level="DEBUG" if settings.debug else settings.log_level.upper(), format=LOG_FORMAT)
     if settings.log_file is not None:
@@ -89,7 +89,7 @@ def _log_file(path: Path) -> logging.Handler:
     return handler
 
 
-class _Server(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
     """Asked to stop, it lets the turns at work end; meanwhile it still answers, and starts no new ones."""
 
     def __init__(self, config: uvicorn.Config, made: Starlette) -> None:
@@ -118,10 +118,10 @@ def _run(settings: Settings, made: Starlette, at: socket.socket) -> None:
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
     )
-    _Server(config, made).run(sockets=[at])
+    DrainingServer(config, made).run(sockets=[at])
 
 
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+def leave(_number: int, _frame: FrameType | None) -> NoReturn:
     """Asked to stop: nothing went wrong. While the server works, uvicorn drains it before this is reached."""
     sys.exit(0)
 

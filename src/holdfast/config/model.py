@@ -373,10 +373,12 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where each value came from: a flag, a variable, `default`, or a file."""
     warnings: tuple[str, ...] = ()
+    database_name: str = "holdfast.db"
+    """The name of the SQLite file; programs that promise their users another one say so."""
 
     @property
     def sqlite_path(self) -> Path:
-        return self.data / "holdfast.db"
+        return self.data / self.database_name
 
     @property
     def key_path(self) -> Path:

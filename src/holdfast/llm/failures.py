@@ -51,6 +51,14 @@ class ContextOverflow(ModelError):
         super().__init__("llm_bad_request", message, detail)
 
 
+class ProviderUnreachable(ModelError):
+    """Nobody answers at the provider's address."""
+
+    def __init__(self, message: str, detail: str, address: str) -> None:
+        super().__init__("llm_error", message, detail)
+        self.address = address
+
+
 class Unusable(ModelError):
     """The answer is not what the protocol promises."""
 
@@ -142,9 +150,8 @@ def _by_status(target: Target, where: str, status: int, said: str) -> ModelError
 def unreachable(target: Target, reason: str) -> ModelError:
     """Nothing listens at the provider's address, or its name does not resolve."""
     hint = f"Is {target.provider} running? " if target.local else ""
-    return ModelError(
-        "llm_error", f"{target.provider} cannot be reached at {target.host}. {hint}{_check_url(target)}", reason
-    )
+    text = f"{target.provider} cannot be reached at {target.host}. {hint}{_check_url(target)}"
+    return ProviderUnreachable(text, reason, target.base_url)
 
 
 def silent(target: Target, reason: str) -> ModelError:

@@ -28,7 +28,7 @@ SHOW_SECONDS = 10.0
 LIST_SECONDS = 2.0
 """How long a list waits for the descriptions of its models."""
 LEVELS = {"none": "low", "minimal": "low", "low": "low", "medium": "medium"}
-OPTIONS = ("temperature", "frequency_penalty")
+OPTIONS = ("temperature", "top_p", "frequency_penalty")
 MOST_REFUSALS = 2
 """How many things a model may turn out to be unable to do before its refusal is passed on."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from holdfast.agents import store as agents
 from holdfast.agents.compile import recompile, stale
-from holdfast.agents.model import Agent
+from holdfast.agents.model import Agent, AutoRecall
 from holdfast.agents.wire import context_window
 from holdfast.auth.model import Who
 from holdfast.errors import Busy
@@ -65,6 +65,8 @@ class Asked:
     """What its thread waits for a client's results of counts as not run, instead of refusing a message."""
     to: str = ""
     """The agent or conversation as the path names it."""
+    auto_recall: AutoRecall | None = None
+    """What is looked up for it, instead of what the agent has chosen."""
 
 
 @dataclass(slots=True)
@@ -196,6 +198,8 @@ def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, cho
 def _turn(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: Chosen) -> Turn:
     """The turn with everything that the loop needs in memory."""
     body = asked.body
+    if asked.auto_recall is not None:
+        agent = agent.model_copy(update={"auto_recall": asked.auto_recall})
     return Turn(
         who=asked.who,
         run=begun.run,

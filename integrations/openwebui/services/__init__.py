@@ -1,0 +1,1 @@
+"""The memory service of Holdfast under the names that scripts for Open WebUI import."""
