@@ -11,6 +11,7 @@ from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
 from tests.harness.fleet import Engine, Fleet, FreshServer, engines
 from tests.harness.tenants import Org, new_org
+from tests.harness.waiting import until
 from tests.messages.talking import Json, agent, of_agent, say
 from tests.turns.listening import streaming
 
@@ -214,6 +215,7 @@ def test_small_models_of_ollama_are_known_by_their_size(
     engine: Engine = engines()[0]
     server = FreshServer(fleet, engine, model_env)({"OLLAMA_BASE_URL": ollama.url})
     org = new_org(server)
+    until(lambda: _windows(org) == {8192}, "Ollama has described its models", seconds=90, pause=2)
     for model in ("qwen3:4b", "llama3.2:latest", "phi3:mini"):
         _is_helped(org, ollama, model)
     for model in ("qwen3:32b", "gemma3:12b"):
@@ -221,6 +223,12 @@ def test_small_models_of_ollama_are_known_by_their_size(
         ollama.queue(Reply(PRINTED["llama"] % FACT))
         assert spoken(say(org, f"agents/{owner}", FACT)) == [PRINTED["llama"] % FACT], model
         assert kept(org, owner) == []
+
+
+def _windows(org: Org) -> set[int]:
+    """The windows of Ollama's models, as far as they are known: a busy machine may need a second list."""
+    listed = org.http.get("/v1/models/").json()
+    return {each["context_window"] for each in listed if each["handle"].startswith("ollama/")}
 
 
 def sized(size: str, *can: str) -> Json:
