@@ -29,7 +29,7 @@ def demo(engine: Engine, fleet: Fleet) -> Server:
 
 def printed(server: Server, example: str, *arguments: str) -> str:
     """What an example prints; where it says 8283, the port of the server is used."""
-    here = server.home / example
+    here = server.home / Path(example).name
     here.write_text((EXAMPLES / example).read_text().replace("8283", str(server.port)))
     program = sys.executable if example.endswith(".py") else "bash"
     done = subprocess.run(
@@ -84,6 +84,12 @@ def test_openai_client(demo: Server) -> None:
     models, told, asked = printed(demo, "openai_client.py").splitlines()
     assert models == "models: ['companion']"
     assert told.startswith("[first chat] ") and "Oslo" in asked
+
+
+def test_voice(demo: Server) -> None:
+    lines = printed(demo, "voice/tonny.py", "My name is Ada. Please remember that.").splitlines()
+    assert lines[0] == "you: My name is Ada. Please remember that."
+    assert lines[1].startswith("Tonny: ") and lines[-1] == "interrupted: True, kept: ''"
 
 
 def test_every_example_is_run_here() -> None:
