@@ -18,6 +18,7 @@ from tests.harness.tenants import new_org
 
 ANSWERED: dict[str, tuple[int, str]] = {
     "PATCH /v1/agents/{agent_id}/messages/{message_id}": (405, "history is never rewritten, whoever's it is"),
+    "POST /v1/voice-beta/{agent_id}/chat/completions": (410, "retired for everybody; no agent is looked up"),
 }
 """Operations that answer otherwise than 404 to a foreign id in the path, and why."""
 

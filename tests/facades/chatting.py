@@ -22,7 +22,8 @@ def openai_client(org: Org, path: str = "/openai/v1", **headers: str) -> openai.
     return openai.OpenAI(base_url=url, api_key=org.key, default_headers=headers, max_retries=0, timeout=SECONDS)
 
 
-def ollama_client(org: Org, **headers: str) -> ollama.Client:
+def ollama_client(org: Org, **headers: str) -> Any:
+    """Untyped: what its methods take is only partly known."""
     return ollama.Client(org.server.url, headers={"Authorization": f"Bearer {org.key}", **headers}, timeout=SECONDS)
 
 
@@ -33,7 +34,8 @@ def openwebui(user: str, chat: str = "", name: str = "") -> dict[str, str]:
 
 
 def complete(client: openai.OpenAI, model: str, text: Any, **fields: Any) -> str:
-    answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": text}], **fields)
+    create: Any = client.chat.completions.create
+    answer = create(model=model, messages=[{"role": "user", "content": text}], **fields)
     return answer.choices[0].message.content or ""
 
 

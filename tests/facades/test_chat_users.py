@@ -102,8 +102,12 @@ def test_each_user_has_an_agent(apart: Org, models: OpenAIServer) -> None:
     owner = agent(apart, name="Ada", memory_blocks=BLOCKS, include_base_tools=True, secrets={"KEY": "v"})
     insert = 'CALL memory_insert {"label": "human", "new_string": "Ann sails."} REPLY noted'
     ann = openai_client(apart, **openwebui("ann", "1", name="Ann%20%C3%84 <b>"))
+
+    def greet(_: int) -> str:
+        return complete(ann, "Ada", "REPLY hi")
+
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda _: complete(ann, "Ada", "REPLY hi"), range(4))) == ["hi"] * 4
+        assert list(pool.map(greet, range(4))) == ["hi"] * 4
     assert complete(ann, "Ada", insert) == "noted"
     complete(openai_client(apart, **openwebui("bob")), "Ada", "REPLY hi")
     assert "Ann sails." not in models.chats[-1].body["messages"][0]["content"]

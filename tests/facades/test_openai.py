@@ -28,7 +28,7 @@ def _asking(model: str, text: Any = "REPLY hello", **fields: Any) -> dict[str, A
 def test_the_last_message_is_said_to_the_agent(org: Org, models: OpenAIServer, path: str) -> None:
     owner, client = agent(org, name="Ada"), openai_client(org, path)
     history: Any = [{"role": "user", "content": "earlier"}, {"role": "assistant", "content": "never said"}]
-    messages = [*history, {"role": "user", "content": "REPLY hello there"}]
+    messages: Any = [*history, {"role": "user", "content": "REPLY hello there"}]
     whole = client.chat.completions.create(model=owner, messages=messages)
     assert (whole.choices[0].message.content, whole.choices[0].finish_reason) == ("hello there", "stop")
     assert whole.usage is not None and whole.usage.total_tokens > 0
@@ -112,7 +112,8 @@ def test_tools_of_the_client(org: Org, models: OpenAIServer) -> None:
 def test_a_call_that_the_client_never_answers_is_let_go(org: Org, models: OpenAIServer) -> None:
     owner, client = agent(org), openai_client(org)
     models.queue(Reply(calls=(("weather", {"city": "Ulm"}),)))
-    answer = client.chat.completions.create(**_asking(owner, "Weather?"), tools=[WEATHER])
+    create: Any = client.chat.completions.create
+    answer = create(**_asking(owner, "Weather?"), tools=[WEATHER])
     assert (answer.choices[0].message.tool_calls or [])[0].id
     assert complete(client, owner, "REPLY never mind") == "never mind"
 
@@ -182,7 +183,8 @@ def test_what_is_no_json_or_says_nothing(org: Org, models: OpenAIServer) -> None
     for body in (b"{", b"\xff\xfe", b'{"model":', b"[" * 100_000):
         broken = org.http.post(COMPLETIONS, content=body)
         assert broken.status_code == 400 and broken.json()["error"]["message"], broken.text
-    for content in ("", []):
+    contents: list[Any] = ["", []]
+    for content in contents:
         empty = org.http.post(COMPLETIONS, json=_asking(owner, content))
         assert empty.status_code == 400 and "empty" in empty.json()["error"]["message"]
     twice = org.http.post(COMPLETIONS, json=_asking(owner, "x", tools=[WEATHER, WEATHER]))

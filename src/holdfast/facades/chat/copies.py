@@ -68,5 +68,5 @@ def _made(tx: Tx, who: Who, original: Agent, name: str, tags: list[str], models:
 
 
 def _name(original: Agent, person: Person, digest: str) -> str:
-    spoken = re.sub(r"[^\w '\-]+", " ", person.name or person.user).strip() or digest
+    spoken = re.sub(r"[^\w'\-]+", " ", person.name or person.user).strip() or digest
     return f"{original.name} - {spoken}"[:LONGEST_NAME]

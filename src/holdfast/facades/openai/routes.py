@@ -58,10 +58,10 @@ async def list_agents_as_models(who: Caller, db: Db) -> Response:
     return reply({"object": "list", "data": [_model(each) for each in await db.read(agents.listed, who)]})
 
 
-@router.get("/openai/v1/models/{model}", dict[str, Any])
-async def get_agent_as_model(model: str, who: Caller, db: Db) -> Response:
+@router.get("/openai/v1/models/{agent_id}", dict[str, Any])
+async def get_agent_as_model(agent_id: str, who: Caller, db: Db) -> Response:
     """One agent, by its id or its name."""
-    return reply(_model(Named(model, await db.read(agents.named, who, model))))
+    return reply(_model(Named(agent_id, await db.read(agents.named, who, agent_id))))
 
 
 @router.post("/openai/v1/embeddings", dict[str, Any])
