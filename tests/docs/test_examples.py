@@ -30,6 +30,7 @@ def demo(engine: Engine, fleet: Fleet) -> Server:
 def printed(server: Server, example: str, *arguments: str) -> str:
     """What an example prints; where it says 8283, the port of the server is used."""
     here = server.home / example
+    here.parent.mkdir(exist_ok=True)
     here.write_text((EXAMPLES / example).read_text().replace("8283", str(server.port)))
     program = sys.executable if example.endswith(".py") else "bash"
     done = subprocess.run(
@@ -84,6 +85,16 @@ def test_openai_client(demo: Server) -> None:
     models, told, asked = printed(demo, "openai_client.py").splitlines()
     assert models == "models: ['companion']"
     assert told.startswith("[first chat] ") and "Oslo" in asked
+
+
+def test_a_crew(demo: Server) -> None:
+    lines = printed(demo, "crewai/crew.py").splitlines()
+    assert lines[:2] == [
+        "recalled: The depot in Bergen closes at four. (system)",
+        "the writer knows: ['Headlines have six words.']",
+    ]
+    assert "Ada" in lines[2]
+    assert lines[3:] == ["stored: 2 recalled: 2", "deleted: True True"]
 
 
 def test_every_example_is_run_here() -> None:
