@@ -1,6 +1,6 @@
 """A PostgreSQL as hosts of databases give it: TLS or nothing, a transaction pooler, a role with few rights."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -38,7 +38,7 @@ Right = Literal["may make a schema", "owns one schema"]
 
 
 @contextmanager
-def hosted(postgres: Postgres, database: str, right: Right) -> "Iterator[str]":
+def hosted(postgres: Postgres, database: str, right: Right) -> Generator[str]:
     """The URI that the host of a database gives for it, without `sslmode`."""
     _restricted(postgres, database, right)
     certificate, key = _self_signed()
