@@ -17,7 +17,7 @@ SECONDS = 600
 WANTED = {
     "crewai": ("crewai==1.15.30", "letta-client==1.12.1"),
     "hatchling": ("hatchling==1.28.0",),
-    "letta-client-0.1.15": ("letta-client==0.1.15",),
+    "letta-client-0.1.50": ("letta-client==0.1.50",),
     "letta-client-0.1.324": ("letta-client==0.1.324",),
 }
 

@@ -29,7 +29,8 @@ def demo(engine: Engine, fleet: Fleet) -> Server:
 
 def printed(server: Server, example: str, *arguments: str) -> str:
     """What an example prints; where it says 8283, the port of the server is used."""
-    here = server.home / Path(example).name
+    here = server.home / example
+    here.parent.mkdir(exist_ok=True)
     here.write_text((EXAMPLES / example).read_text().replace("8283", str(server.port)))
     program = sys.executable if example.endswith(".py") else "bash"
     done = subprocess.run(
@@ -90,6 +91,16 @@ def test_voice(demo: Server) -> None:
     lines = printed(demo, "voice/tonny.py", "My name is Ada. Please remember that.").splitlines()
     assert lines[0] == "you: My name is Ada. Please remember that."
     assert lines[1].startswith("Tonny: ") and lines[-1] == "interrupted: True, kept: ''"
+
+
+def test_a_crew(demo: Server) -> None:
+    lines = printed(demo, "crewai/crew.py").splitlines()
+    assert lines[:2] == [
+        "recalled: The depot in Bergen closes at four. (system)",
+        "the writer knows: ['Headlines have six words.']",
+    ]
+    assert "Ada" in lines[2]
+    assert lines[3:] == ["stored: 2 recalled: 2", "deleted: True True"]
 
 
 def test_every_example_is_run_here() -> None:

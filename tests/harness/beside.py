@@ -1,4 +1,4 @@
-"""Python environments beside ours, with programs that use the server: present, or the test is skipped with the reason."""
+"""Python environments beside ours, with programs that use the server: there, or the test is skipped with the reason."""
 
 import os
 from pathlib import Path

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.harness.postgres import Postgres
@@ -27,16 +28,20 @@ max_client_conn = 200
 class Pooler:
     """A transaction pooler: a statement may find another session than the statement before it."""
 
-    def __init__(self, postgres: Postgres) -> None:
+    def __init__(self, postgres: Postgres, config: str = CONFIG, files: Mapping[str, bytes] | None = None) -> None:
         installed = program("pgbouncer")
         self._home = Path(tempfile.mkdtemp(prefix="holdfast-pooler-"))
         self._home.chmod(0o755)
         self._postgres = postgres
         self.port = free_port()
-        config = self._home / "pgbouncer.ini"
-        config.write_text(CONFIG.format(postgres_port=postgres.port, port=self.port))
+        for name, content in (files or {}).items():
+            (self._home / name).write_bytes(content)
+        settings = self._home / "pgbouncer.ini"
+        settings.write_text(config.format(postgres_port=postgres.port, port=self.port, home=self._home))
         as_user = postgres.system_user if os.geteuid() == 0 else None  # pgbouncer refuses to be root
-        self.process = Process([installed, str(config)], log=self._home / "log", env=plain_environment(), user=as_user)
+        self.process = Process(
+            [installed, str(settings)], log=self._home / "log", env=plain_environment(), user=as_user
+        )
 
     def start(self) -> "Pooler":
         self.process.start()

@@ -12,7 +12,7 @@ package: Any = import_module("letta_client")
 def main() -> None:
     client = package.Letta(base_url=os.environ["LETTA_SERVER_URL"], token=os.environ["LETTA_API_KEY"])
     blocks = [package.CreateBlock(label="persona", value="I remember."), package.CreateBlock(label="human", value="")]
-    made = client.agents.create(name="app_agent_9", memory_blocks=blocks, model=os.environ["MODEL"])
+    made = client.agents.create(name="app_agent_9", memory_blocks=blocks)
     found = [agent.id for agent in client.agents.list(name="app_agent_9")]
     read = getattr(client.agents, "retrieve", None) or client.agents.get
     observed = package.MessageCreate(role="system", content="The lamp is on. REPLY seen")
@@ -25,7 +25,7 @@ def main() -> None:
         "name": read(made.id).name,
         "answer": [m.content for m in answer.messages if m.message_type == "assistant_message"],
         "passages": [passage.text for passage in passages.list(made.id)],
-        "listed": [m.message_type for m in client.agents.messages.list(made.id)][0],
+        "listed": next(m.message_type for m in client.agents.messages.list(made.id)),
         "blocks": sorted(block.label for block in client.agents.blocks.list(made.id)),
     }
     client.agents.delete(made.id)
