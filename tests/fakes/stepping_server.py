@@ -32,8 +32,9 @@ class SteppingServer:
         self._steps.release()
 
     def wait(self) -> None:
-        """Until the next word may be said."""
-        self._steps.acquire(timeout=PATIENCE_S)
+        """Until the next word may be said; whoever never hears the one before gets no further."""
+        if not self._steps.acquire(timeout=PATIENCE_S):
+            raise TimeoutError(f"no step within {PATIENCE_S} s")
 
     def __enter__(self) -> Self:
         self._thread.start()
