@@ -13,5 +13,4 @@
         "views/panel_views.xml",
         "views/thread_actions.xml",
     ],
-    "installable": True,
 }
