@@ -182,7 +182,8 @@ def test_conversations_of_elsewhere_are_logged(http: httpx.Client, user: str, pa
 
 
 def test_reports_without_a_conversation_are_ignored(http: httpx.Client) -> None:
-    for payload in ({"event": "signup"}, [], "text", {"messages": [1]}, {"body": {"body": {"body": {"body": {}}}}}):
+    payloads: list[Any] = [{"event": "signup"}, [], "text", {"messages": [1]}, {"body": {"body": {"body": {}}}}]
+    for payload in payloads:
         assert http.post("/webhook/log", json=payload).json()["status"] == "ignored"
 
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from holdfast.integrations.qwen.line import ServiceLine, MemoryProblem
+from holdfast.integrations.qwen.line import MemoryProblem, ServiceLine
 
 PORT = 8888
 START_S = 120.0
