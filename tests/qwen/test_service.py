@@ -114,9 +114,12 @@ def test_first_requests_at_once_make_one_agent_per_user(http: httpx.Client, olla
         told = {"content": f"Fact {number}: {uuid4()}", "user_id": names[number]}
         return http.post("/memory/add", json=told).status_code
 
+    def greet(name: str) -> str:
+        return post(http, "/chat", message="hello", user_id=name)["user_id"]
+
     with ThreadPoolExecutor(6) as pool:
         assert set(pool.map(add, range(12))) == {200}
-        said = list(pool.map(lambda name: post(http, "/chat", message="hello", user_id=name)["user_id"], names))
+        said = list(pool.map(greet, names))
     assert said == names
     for name in set(names):
         agents = http.get("/v1/agents/", params={"tags": f"qwen-user:{name}"}).json()
