@@ -15,7 +15,7 @@ from multiprocessing.context import ForkServerProcess
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
-from holdfast.cli import COMMANDS
+from holdfast.cli import COMMANDS, MODULES
 from tests.harness.process import Child, Process, plain_environment
 
 HOLDFAST = (sys.executable, "-m", "holdfast")
@@ -26,7 +26,7 @@ MOST_DESCRIPTORS = 1024
 """As many may have been inherited; one would keep the forking process alive after the tests have ended."""
 
 _forking = multiprocessing.get_context("forkserver")
-_forking.set_forkserver_preload([*(f"holdfast.cli.{name}" for name in COMMANDS), *USED_BY_SERVERS])
+_forking.set_forkserver_preload([*(f"holdfast.cli.{MODULES.get(name, name)}" for name in COMMANDS), *USED_BY_SERVERS])
 _lock = threading.Lock()
 """multiprocessing looks after all its children at once, and not for two threads at a time."""
 

@@ -16,7 +16,7 @@ from holdfast.errors import AppError
 from holdfast.facades.qwen import store
 from holdfast.facades.qwen.desk import MemoryDesk
 from holdfast.facades.qwen.shapes import AddRequest, SearchRequest
-from holdfast.facades.qwen.store import Exchange
+from holdfast.facades.qwen.store import PastExchange
 from holdfast.forget.model import WhatToForget
 from holdfast.kit.clock import now
 from holdfast.kit.found import Found
@@ -67,7 +67,7 @@ def _passage(user: str, hit: Found[Passage]) -> dict[str, Any]:
     }
 
 
-def _message(user: str, hit: Found[Message], exchange: Exchange | None) -> dict[str, Any]:
+def _message(user: str, hit: Found[Message], exchange: PastExchange | None) -> dict[str, Any]:
     message, text = hit.item, said(hit.item)
     return {
         **_result(user, hit.relevance, text),
@@ -112,7 +112,7 @@ async def stats(desk: MemoryDesk, user: str) -> dict[str, Any]:
 async def everything(desk: MemoryDesk, user: str) -> dict[str, Any]:
     """All that a user has said and stored, with what a reader needs to make sense of it."""
     agent = await desk.known(user)
-    talked, kept = list[Exchange](), list[Passage]()
+    talked, kept = list[PastExchange](), list[Passage]()
     if agent is not None:
         talked = await desk.db.read(store.recent, desk.who, agent, MOST_EXPORTED)
         kept = await desk.db.read(store.stored, desk.who, agent, MOST_EXPORTED)

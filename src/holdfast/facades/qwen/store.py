@@ -61,7 +61,7 @@ def make_views(tx: Tx) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class PastExchange:
     """Something that a user said, and what was answered."""
 
     id: str
@@ -73,7 +73,7 @@ class Exchange:
         return {"id": self.id, "message": self.message, "response": self.response, "timestamp": self.at.isoformat()}
 
 
-def exchanges(tx: Tx, who: Who, agent_id: str, run_ids: Iterable[str]) -> dict[str, Exchange]:
+def exchanges(tx: Tx, who: Who, agent_id: str, run_ids: Iterable[str]) -> dict[str, PastExchange]:
     """What was said in some runs of an agent, by run."""
     c = messages.c
     where = c.agent_id == agent_id, c.run_id.in_(list(run_ids)), c.role.in_(list(messages.SEARCHED))
@@ -83,13 +83,13 @@ def exchanges(tx: Tx, who: Who, agent_id: str, run_ids: Iterable[str]) -> dict[s
     return {run_id: _exchange(run_id, parts) for run_id, parts in of_run.items()}
 
 
-def _exchange(run_id: str, parts: list[Message]) -> Exchange:
+def _exchange(run_id: str, parts: list[Message]) -> PastExchange:
     asked = "\n".join(said(part) for part in parts if part.role == "user")
     answered = "\n".join(text for part in parts if part.role == "assistant" and (text := said(part)))
-    return Exchange(run_id, asked, answered, parts[0].created_at)
+    return PastExchange(run_id, asked, answered, parts[0].created_at)
 
 
-def recent(tx: Tx, who: Who, agent: Agent, limit: int) -> list[Exchange]:
+def recent(tx: Tx, who: Who, agent: Agent, limit: int) -> list[PastExchange]:
     """The newest exchanges of a user, the newest first; those that were only logged are among them."""
     asked = messages.newest(tx, who, Narrowed(agent_id=agent.id, roles=("user",)), limit)
     talked = exchanges(tx, who, agent.id, [message.run_id for message in asked if message.run_id])
@@ -97,10 +97,10 @@ def recent(tx: Tx, who: Who, agent: Agent, limit: int) -> list[Exchange]:
     return sorted([*talked.values(), *logged], key=lambda each: each.at, reverse=True)[:limit]
 
 
-def _logged(passage: Passage) -> Exchange:
+def _logged(passage: Passage) -> PastExchange:
     told = passage.metadata
     message = str(told.get("message") or passage.text)
-    return Exchange(passage.id, message, str(told.get("response") or ""), passage.created_at)
+    return PastExchange(passage.id, message, str(told.get("response") or ""), passage.created_at)
 
 
 def stored(tx: Tx, who: Who, agent: Agent, limit: int, tag: str | None = None) -> list[Passage]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from holdfast.integrations.qwen.beside import PORT, Beside
-from holdfast.integrations.qwen.line import Line
+from holdfast.integrations.qwen.line import ServiceLine
 
 MODEL = "huihui_ai/qwen3-abliterated:4b-v2"
 
@@ -36,7 +36,7 @@ class LettaOllamaAgent:
         self.ollama_url = ollama_url
         self.data_dir = Path(data_dir or os.environ.get("DATA_DIR") or self.home / "data" / "letta").absolute()
         named = letta_url or os.environ.get("LETTA_URL")
-        self._line = Line(named) if named else self._found()
+        self._line = ServiceLine(named) if named else self._found()
         self.letta_url = self._line.url
 
     def chat(self, message: str, user_id: str = "default", include_memory: bool = True) -> str:
@@ -80,9 +80,9 @@ class LettaOllamaAgent:
         """Forget everything about one user, for good; how much that was."""
         return self._line.ask("DELETE", "/memory/clear", user_id=user_id)["cleared"]
 
-    def _found(self) -> Line:
+    def _found(self) -> ServiceLine:
         """The service of this machine, or one that is started for this program."""
-        usual = Line(f"http://127.0.0.1:{PORT}")
+        usual = ServiceLine(f"http://127.0.0.1:{PORT}")
         if usual.is_there():
             return usual
         config = self.home / "config" / "letta_config.json"
@@ -90,4 +90,4 @@ class LettaOllamaAgent:
         if where not in self._beside:
             told = config.absolute() if config.exists() else None
             self._beside[where] = Beside(self.data_dir, told, self.ollama_url, self.model)
-        return Line(self._beside[where].url())
+        return ServiceLine(self._beside[where].url())

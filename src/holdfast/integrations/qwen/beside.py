@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from holdfast.integrations.qwen.line import Line, MemoryProblem
+from holdfast.integrations.qwen.line import MemoryProblem, ServiceLine
 
 PORT = 8888
 START_S = 120.0
@@ -53,7 +53,7 @@ class Beside:
         until = time.monotonic() + START_S
         while time.monotonic() < until:
             found = LISTENS.search(log.read_text(errors="replace"))
-            if found and Line(found[1]).is_there():
+            if found and ServiceLine(found[1]).is_there():
                 return found[1]
             if child.poll() is not None:
                 raise MemoryProblem(f"The memory service did not start: {log.read_text(errors='replace').strip()}")

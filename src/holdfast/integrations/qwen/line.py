@@ -12,7 +12,7 @@ class MemoryProblem(RuntimeError):
     """What the service said it cannot do, or that it is not there."""
 
 
-class Line:
+class ServiceLine:
     """A connection to one service."""
 
     def __init__(self, url: str) -> None:
