@@ -60,3 +60,14 @@ class Live:
         failed = isinstance(last, Ended) and last.error is not None
         same = (mine.who.organization_id, mine.to) == (asked.who.organization_id, asked.to) and mine.body == asked.body
         return same and not failed
+
+
+def ended_before(live: Live) -> Ended:
+    """How a run ended that was over before this process took it over."""
+    run, spent = live.run, live.begun.past.spent
+    reason = run.stop_reason or "error"
+    if run.status != "failed":
+        return Ended(reason, spent)
+    kept: dict[str, str] = run.metadata.get("error") or {}
+    what = ModelError(kept.get("type", "internal_error"), kept.get("message", ""), kept.get("detail", ""))
+    return Ended(reason, spent, what)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from holdfast.auth.model import Who
 from holdfast.config import Settings
-from holdfast.errors import AppError, ModelError
+from holdfast.errors import AppError
 from holdfast.feed.port import Calls, Feed
 from holdfast.kit.egress import Egress
 from holdfast.kit.ids import new_id
@@ -29,7 +29,7 @@ from holdfast.tools.web.search import WebSearch
 from holdfast.turns.begin import Asked, Begun, Worker, asked_of, begin
 from holdfast.turns.callback import call_back
 from holdfast.turns.line import Line
-from holdfast.turns.live import Live
+from holdfast.turns.live import Live, ended_before
 from holdfast.turns.others import Others
 from holdfast.turns.past import past_of
 from holdfast.turns.tally import tally
@@ -288,7 +288,7 @@ class Runner:
         if live.begun.turn is not None:
             return live.begun.turn
         if live.run.is_over:
-            live.end(_ended(live))
+            live.end(ended_before(live))
             return None
         turn = await self._line.stand(live)
         if turn is None:
@@ -390,14 +390,3 @@ class Runner:
         for run_id in found.taken:
             if live := self._live.get(run_id):
                 live.leave()
-
-
-def _ended(live: Live) -> Ended:
-    """How a run ended that was over before this process took it over."""
-    run, spent = live.run, live.begun.past.spent
-    reason = run.stop_reason or "error"
-    if run.status != "failed":
-        return Ended(reason, spent)
-    kept: dict[str, str] = run.metadata.get("error") or {}
-    what = ModelError(kept.get("type", "internal_error"), kept.get("message", ""), kept.get("detail", ""))
-    return Ended(reason, spent, what)
