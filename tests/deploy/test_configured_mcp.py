@@ -36,7 +36,7 @@ def listed(server: Server) -> dict[str, dict[str, Any]]:
 
 def tools_of(server: Server, name: str) -> list[str]:
     found = listed(server).get(name)
-    tools = server.http.get(f"/v1/mcp-servers/{found['id']}/tools").json() if found else []
+    tools: list[dict[str, Any]] = server.http.get(f"/v1/mcp-servers/{found['id']}/tools").json() if found else []
     return [tool["name"] for tool in tools]
 
 
