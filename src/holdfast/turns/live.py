@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from holdfast.errors import ModelError
 from holdfast.loop.events import Ended
 from holdfast.runs.model import Run
 from holdfast.turns.begin import Asked, Begun
