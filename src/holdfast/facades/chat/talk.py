@@ -21,20 +21,16 @@ from holdfast.kit.egress import Egress
 from holdfast.kit.ids import is_id
 from holdfast.llm.asked import Llms
 from holdfast.llm.models import Models
-from holdfast.messages import store as messages
 from holdfast.messages.requests import InputMessage, MessageCreate
 from holdfast.messages.threads import Thread
 from holdfast.store.database import Database
 from holdfast.store.table import Tx
-from holdfast.turns import waiting
 from holdfast.turns.begin import Asked
 from holdfast.turns.images import with_images
 from holdfast.turns.live import Live
 from holdfast.turns.requests import ClientTool, SendMessage
 from holdfast.turns.runner import Runner
 from holdfast.turns.send import Turns
-
-WENT_ON = "The user went on without answering this call."
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +89,7 @@ async def begin(lobby: Lobby, talk: Talk) -> Live:
         "chat_completion",
         is_repeated=lobby.is_repeated,
         instructions=talk.instructions,
+        moves_on=isinstance(talk.says, MessageCreate),
         to=f"{talk.model}/{person.key}",
     )
     return (lobby.runner.launched(asked) if lobby.is_repeated else None) or await lobby.runner.launch(asked)
@@ -129,13 +126,4 @@ def _place(tx: Tx, lobby: Lobby, who: Who, person: Person, talk: Talk) -> tuple[
         thread = conversations.keyed(tx, who, agent, key, summary=person.name or None)
     else:
         thread, agent = agents.with_own_thread(tx, who, agent.id)
-    if isinstance(talk.says, MessageCreate):
-        _go_on(tx, who, thread)
     return thread, agent
-
-
-def _go_on(tx: Tx, who: Who, thread: Thread) -> None:
-    """A chat program that asks something else never answers the calls that it was to make."""
-    newest = messages.newest_of(tx, who, thread)
-    if newest is not None and newest.waiting and all(call.waits_for == "client" for call in newest.waiting):
-        waiting.release(tx, who, thread.id, WENT_ON)

@@ -1,7 +1,6 @@
 """HTTP of what is measured: text for Prometheus, or the last turns of an organization as JSON."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import Annotated
 
 from fastapi import Header, Request, Response
@@ -58,7 +57,10 @@ async def metrics(
 
 def _turns(tx: Tx, who: Who) -> TurnMetrics:
     newest = steps.page(tx, who, Page(LAST, "desc"), StepFilter())
-    turns = [list(group) for _, group in groupby(newest, key=lambda step: step.run_id)]
+    by_run: dict[str | None, list[Step]] = {}
+    for step in newest:
+        by_run.setdefault(step.run_id, []).append(step)
+    turns = list(by_run.values())
     latencies, tokens = [_latency(turn) for turn in turns], [_tokens(turn) for turn in turns]
     return {
         "llm_latency_ms": latencies[0] if turns else None,

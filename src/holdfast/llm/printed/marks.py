@@ -52,7 +52,7 @@ PREFIXES = ("print(", "default_api.", "functions.")
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class PrintedSpan:
     """A piece of a text that is a call by its marks, and what was found in it."""
 
     start: int
@@ -60,24 +60,24 @@ class Stretch:
     calls: Sequence[Written]
 
 
-def spans(text: str, names: Sequence[str]) -> list[Stretch]:
+def spans(text: str, names: Sequence[str]) -> list[PrintedSpan]:
     """The marked pieces, in order."""
     kinds = [*MARKS, *_tags_of(names)]
-    found, at = list[Stretch](), 0
+    found, at = list[PrintedSpan](), 0
     while len(found) < written.MOST and (span := _next(text, at, kinds)):
         found.append(span)
         at = max(span.end, span.start + 1)
     return found
 
 
-def _next(text: str, at: int, kinds: Sequence[Mark]) -> Stretch | None:
+def _next(text: str, at: int, kinds: Sequence[Mark]) -> PrintedSpan | None:
     openings = [(opening, kind) for kind in kinds if (opening := kind.opening.search(text, at))]
     if not openings:
         return None
     opening, kind = min(openings, key=lambda each: each[0].start())
     closing = kind.closing.search(text, opening.end())
     stop, end = (closing.start(), closing.end()) if closing else (len(text), len(text))
-    return Stretch(opening.start(), end, list(_calls(opening, text[opening.end() : stop])))
+    return PrintedSpan(opening.start(), end, list(_calls(opening, text[opening.end() : stop])))
 
 
 def _calls(opening: re.Match[str], body: str) -> Iterator[Written]:

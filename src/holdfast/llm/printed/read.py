@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from holdfast.llm.printed import coerce, fit, marks, values, written
 from holdfast.llm.printed.fit import Fitted, NoFit, Offer
-from holdfast.llm.printed.marks import Stretch
+from holdfast.llm.printed.marks import PrintedSpan
 from holdfast.llm.printed.written import Written
 
 LONGEST = 200_000
@@ -66,7 +66,7 @@ def without_leftovers(text: str) -> str:
     return _TRAILING.sub("", text[leading.end() :] if leading else text)
 
 
-def _settled(text: str, spans: Sequence[Stretch], offer: Offer) -> Reading:
+def _settled(text: str, spans: Sequence[PrintedSpan], offer: Offer) -> Reading:
     fits = [fit.fitted(call, offer) for span in spans for call in span.calls]
     calls = [each for each in fits if isinstance(each, Fitted)]
     if calls:
@@ -86,9 +86,9 @@ def _is_schema(arguments: Any) -> bool:
     return isinstance(arguments, dict) and {"type", "properties"} <= cast(dict[str, Any], arguments).keys()
 
 
-def _unmarked(text: str, offer: Offer) -> list[Stretch]:
+def _unmarked(text: str, offer: Offer) -> list[PrintedSpan]:
     """Pieces of a text that have the form of a call, in order and apart."""
-    found: list[Stretch] = []
+    found: list[PrintedSpan] = []
     for spans in (_fenced(text, offer), _named(text, offer), _python(text, offer), _data(text, offer)):
         for span in spans:
             if span.calls and all(span.end <= other.start or span.start >= other.end for other in found):
@@ -96,7 +96,7 @@ def _unmarked(text: str, offer: Offer) -> list[Stretch]:
     return sorted(found, key=lambda span: span.start)
 
 
-def _fenced(text: str, offer: Offer) -> Iterator[Stretch]:
+def _fenced(text: str, offer: Offer) -> Iterator[PrintedSpan]:
     for fence in list(_FENCE.finditer(text))[:MOST_TRIES]:
         language, body = fence[1].lower(), fence[2].strip()
         calls: list[Written] = []
@@ -104,7 +104,7 @@ def _fenced(text: str, offer: Offer) -> Iterator[Stretch]:
             calls = [call for value in values.values(body) for call in written.calls_of(value, offer.names)]
         if language in PYTHON and not calls:
             calls = _only_calls(body, offer)
-        yield Stretch(fence.start(), fence.end(), calls)
+        yield PrintedSpan(fence.start(), fence.end(), calls)
 
 
 def _only_calls(body: str, offer: Offer) -> list[Written]:
@@ -121,11 +121,11 @@ def _only_calls(body: str, offer: Offer) -> list[Written]:
     return found
 
 
-def _data(text: str, offer: Offer) -> Iterator[Stretch]:
+def _data(text: str, offer: Offer) -> Iterator[PrintedSpan]:
     """Objects and lists at the beginning of a line, outside of fences; or a string that holds one."""
     stripped = text.strip()
     if stripped.startswith('"') and stripped.endswith('"') and isinstance(inner := coerce.decoded(stripped), str):
-        yield Stretch(0, len(text), list(written.calls_of(coerce.decoded(inner), offer.names)))
+        yield PrintedSpan(0, len(text), list(written.calls_of(coerce.decoded(inner), offer.names)))
     at = 0
     for _ in range(MOST_TRIES):
         found = _DATA.search(text, at)
@@ -137,10 +137,10 @@ def _data(text: str, offer: Offer) -> Iterator[Stretch]:
         while calls and (more := re.compile(r"\s*[;,]\s*(?=\{)").match(text, at)):
             value, at = values.value_at(text, more.end())
             calls += written.calls_of(value, offer.names)
-        yield Stretch(found.start(), at, calls[: written.MOST])
+        yield PrintedSpan(found.start(), at, calls[: written.MOST])
 
 
-def _named(text: str, offer: Offer) -> Iterator[Stretch]:
+def _named(text: str, offer: Offer) -> Iterator[PrintedSpan]:
     """A tool's name, and the object of its arguments behind it."""
     if not offer.names:
         return
@@ -148,17 +148,17 @@ def _named(text: str, offer: Offer) -> Iterator[Stretch]:
     pattern = rf"(?<![\w\"'])(?:functions\.)?({either})(?::\d+)?`?\s*(?:with(?: arguments)?|:|=)?\s*(?=\{{)"
     for found in list(re.finditer(pattern, text))[:MOST_TRIES]:
         value, end = values.value_at(text, found.end())
-        yield Stretch(found.start(), end, [Written(found[1], value)] if isinstance(value, dict) else [])
+        yield PrintedSpan(found.start(), end, [Written(found[1], value)] if isinstance(value, dict) else [])
 
 
-def _python(text: str, offer: Offer) -> Iterator[Stretch]:
+def _python(text: str, offer: Offer) -> Iterator[PrintedSpan]:
     """Lines that are calls in the manner of Python, after which nothing else follows."""
     if not offer.names:
         return
     either = "|".join(map(re.escape, offer.names))
     begin = re.search(rf"^[ \t]*\[?[ \t]*(?:print\()?(?:default_api\.|functions\.)?(?:{either})\(", text, re.MULTILINE)
     if begin and (calls := _only_calls(text[begin.start() :].strip(), offer)):
-        yield Stretch(begin.start(), len(text), calls)
+        yield PrintedSpan(begin.start(), len(text), calls)
 
 
 def _guessed(text: str, offer: Offer) -> Reading:
@@ -178,7 +178,7 @@ def _takes(parameters: dict[str, Any], keys: set[str], extras: Sequence[str]) ->
     return bool(keys) and keys <= properties and required <= keys
 
 
-def _outside(text: str, spans: Sequence[Stretch]) -> str:
+def _outside(text: str, spans: Sequence[PrintedSpan]) -> str:
     pieces, at = list[str](), 0
     for span in spans:
         pieces.append(text[at : span.start])
