@@ -23,7 +23,20 @@ SAME = {
 }
 NOT_IDS = {
     *("project", "template", "deployment", "entity", "by", "call", "trace", "client", "connection", "session"),
-    *("request", "external", "otid", "response", "log", "sender", "item", "token", "tag", "transaction", "version"),
+    *(
+        "request",
+        "external",
+        "otid",
+        "response",
+        "log",
+        "sender",
+        "item",
+        "token",
+        "tag",
+        "thread",
+        "transaction",
+        "version",
+    ),
 }
 """Last words of names that end in `_id` and name nothing that a tenant has."""
 

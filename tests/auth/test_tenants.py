@@ -30,16 +30,21 @@ BODIES: dict[str, Any] = {
         for to in ("agents/{agent_id}", "conversations/{conversation_id}")
         for how in ("", "/stream", "/async", "/preview-raw-payload")
     },
+    **{f"POST /api/agents/{{agent_id}}/messages{how}": {"message": WORDS} for how in ("", "/stream")},
 }
 """Bodies that the document alone does not lead to."""
 
 WORDS_IN_PATHS = {"tool_name", "transaction_id", "mcp_server_name", "mcp_tool_name"}
 """Parameters in paths that are no ids; the id beside them is what is foreign."""
 
+NAMED_BY_CLIENTS = ("/api/agents/", ("body", "user_id"))
+"""Where the path begins so, that place holds whatever name the client has for its user."""
+
 ADMINISTRATION = "/v1/admin/"
 VOLATILE = {
     *("/v1/agents/{agent_id}/context", "/v1/health/", "/v1/ready/", "/v1/search/progress", "/metrics"),
     *("/v1/forget/", "/v1/forget/{forgetting_id}", "/v1/audit/"),
+    "/api/agents/{agent_id}/sessions/{session_id}/export",
 }
 """Reads that may differ from one call to the next."""
 
@@ -120,7 +125,9 @@ def _unknown(neighbours: Neighbours) -> Iterator[str]:
 def _tried(neighbours: Neighbours, operation: Operation) -> Iterator[str]:
     """What is wrong with the answers when a foreign id is in one place after the other, and then in all of the path."""
     theirs = neighbours.theirs.ids
-    foreign = {place: theirs[kind] for place, kind in operation.places() if kind in theirs}
+    beginning, named = NAMED_BY_CLIENTS
+    places = (each for each in operation.places() if not (operation.path.startswith(beginning) and each[0] == named))
+    foreign = {place: theirs[kind] for place, kind in places if kind in theirs}
     in_path = {place: value for place, value in foreign.items() if place[0] == "path"}
     for changed in [*({place: value} for place, value in foreign.items()), in_path]:
         answer = neighbours.request(operation).send(neighbours.mine.org.http, changed)

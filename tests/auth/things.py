@@ -132,7 +132,7 @@ def _give_file(org: Org, ids: dict[str, str], text: str) -> None:
 
 
 def _converse(org: Org, ids: dict[str, str], text: str, served: set[str]) -> None:
-    """A turn, which leaves messages, a run and a step."""
+    """A turn, which leaves messages, a run and a step, and one in a session."""
     path = "/v1/agents/{agent_id}/messages"
     if f"POST {path}" not in served:
         return
@@ -140,6 +140,10 @@ def _converse(org: Org, ids: dict[str, str], text: str, served: set[str]) -> Non
     answer = org.http.post(f"/v1/agents/{ids['agent']}/messages", json=said)
     assert answer.status_code == 200, answer.text
     assert text in answer.text
+    ids["session_id"] = f"session {text}"
+    called = {"message": f"REPLY {text}", "session_id": ids["session_id"]}
+    answer = org.http.post(f"/api/agents/{ids['agent']}/messages", json=called)
+    assert answer.status_code == 200, answer.text
     lists = {"message": f"/v1/agents/{ids['agent']}/messages", "run": "/v1/runs/", "step": "/v1/steps/"}
     for kind, listed in lists.items():
         ids[kind] = org.http.get(listed, params={"limit": 1}).json()[0]["id"]
