@@ -1,4 +1,4 @@
-"""Links between our pages lead somewhere, headings included; every page of docs/ can be reached from its index."""
+"""Links between our pages lead somewhere, headings included, and tests that they name are there; the index reaches all."""
 
 import re
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 NOT_OF_AN_ANCHOR = re.compile(r"[^\w\- ]")
+TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 
 def links(page: Path) -> Iterator[str]:
@@ -37,6 +38,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         target, anchor = target_of(page, link)
         assert target.exists(), f"{page.name}: {link}"
         assert not anchor or anchor in anchors(target), f"{page.name}: {link} names no heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_named_tests_are_there(page: Path) -> None:
+    named: list[tuple[str, str]] = TEST.findall(page.read_text())
+    for path, name in named:
+        assert (ROOT / path).exists(), f"{page.name}: {path}"
+        assert f"def {name}" in (ROOT / path).read_text(), f"{page.name}: {path}::{name}"
 
 
 def test_the_index_reaches_every_page() -> None:
