@@ -250,10 +250,10 @@ async def _settle(app: Starlette) -> None:
     """Get ready for everything that is asked for often, after the server has begun to answer."""
     settings: Settings = app.state.settings
     await app.state.models.settle()
-    named = {**configured_servers.from_file(settings.mcp_servers_file), **(settings.mcp_servers or {})}
-    await configured_servers.register(app.state.db, app.state.mcp, named)
     if advice := app.state.models.advice():
         log.warning("%s", advice)
     await rehearse(app.state.dispatch, app.state.db, app.state.models)
     gc.collect()
     gc.freeze()  # what is there now stays: a collection need not look at it again
+    named = {**configured_servers.from_file(settings.mcp_servers_file), **(settings.mcp_servers or {})}
+    await configured_servers.register(app.state.db, app.state.mcp, named)

@@ -23,6 +23,11 @@ def _stream(org: Org, id: str, message: str, place: str = "messages/stream", **f
     return events(answer)
 
 
+def _finds(org: Org, id: str, word: str) -> bool:
+    asked = {"query": word, "search_mode": "fts", "agent_id": id, "roles": ["assistant"]}
+    return bool(org.http.post("/v1/messages/search", json=asked).raise_for_status().json())
+
+
 def _of(told: list[Json], kind: str) -> list[Json]:
     return [event for event in told if event["type"] == kind]
 
@@ -115,9 +120,12 @@ def test_an_answer_that_was_whole_is_cut_as_well(org: Org, models: OpenAIServer)
     models.queue(Reply(LONG), Reply("Yes."), Reply("Well."))
     conversation = say(org, id, "the weather?", "s")["conversation_id"]
     place = f"/api/agents/{id}/sessions/s/cancel"
+    until(lambda: _finds(org, id, "coat"), "the answer to be found")
     assert org.http.post(place, json={"spoken": "It is sunny in Oslo."}).json()["kept"] == "It is sunny in Oslo."
     stored = messages(org, f"/v1/conversations/{conversation}/messages", order="asc")[-1]["content"]
     assert stored == "It is sunny in Oslo. [interrupted]"
+    until(lambda: not _finds(org, id, "coat"), "what nobody heard to be found no more")
+    assert _finds(org, id, "sunny")
     say(org, id, "really?", "s")
     assert org.http.post(place, json={"spoken": "Yes."}).json()["kept"] is None
     assert org.http.post(place).json()["cancelled"] == []
