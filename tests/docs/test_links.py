@@ -1,4 +1,4 @@
-"""Links between our pages lead somewhere, headings included, and tests that they name are there; the index reaches all."""
+"""Links between our pages lead somewhere, headings included, tests that they name are there, the index reaches all."""
 
 import re
 from collections.abc import Iterator

@@ -2,18 +2,15 @@
 
 import asyncio
 import json
-from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from holdfast.kit.egress import Egress, Guard
 from holdfast.llm import catalog
 from holdfast.llm.client import ModelClient
 from holdfast.llm.failures import Target
@@ -21,60 +18,13 @@ from holdfast.llm.model import Call
 from holdfast.llm.models import Models
 from holdfast.llm.vertex import Vertex
 from tests.fakes.gemini_server import GeminiServer
-from tests.fakes.openai_script import Json, Reply
-from tests.fakes.scripted_http import Answer, Request, ScriptedHttp, of_json
+from tests.fakes.google_tokens import TokenServer, pem, service_account
+from tests.fakes.openai_script import Reply
+from tests.harness.network import OutsideCallError
 from tests.llm.asking import Asker, Heard, hear, message
 
 HELLO = Call("gemini-2.5-flash", [message("system", "You are brief."), message("user", "hello")])
 PROJECT = {"GOOGLE_CLOUD_PROJECT": "my-project", "GOOGLE_CLOUD_LOCATION": "europe-west4"}
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-
-
-class TokenServer(ScriptedHttp):
-    """Google's token endpoint, and the metadata server of its machines."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lasts = 3600
-        self.claims: list[Json] = []
-
-    @property
-    def given(self) -> int:
-        return len(self.requests)
-
-    def next(self, request: Request) -> Answer:
-        self.requests.append(request)
-        token = {"access_token": f"token-{self.given}", "expires_in": self.lasts, "token_type": "Bearer"}
-        if request.path.startswith("/computeMetadata/v1/"):
-            return of_json(token if request.headers.get("metadata-flavor") == "Google" else {"error": "no"})
-        form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
-        match form:
-            case {"grant_type": grant, "assertion": assertion} if grant == JWT_BEARER:
-                self.claims.append(_verified(assertion))
-            case {"grant_type": "refresh_token", "client_id": "c", "client_secret": "s", "refresh_token": "good"}:
-                pass
-            case _:
-                return of_json({"error": "invalid_grant", "error_description": "Token has been revoked."}, 400)
-        return of_json(token)
-
-
-def _verified(assertion: str) -> Json:
-    """The claim of an assertion whose signature is right."""
-    signed, _, signature = assertion.rpartition(".")
-    KEY.public_key().verify(_decoded(signature), signed.encode(), PKCS1v15(), hashes.SHA256())
-    header, claim = (json.loads(_decoded(part)) for part in signed.split("."))
-    assert header == {"alg": "RS256", "typ": "JWT", "kid": "key-1"}
-    return claim
-
-
-def _decoded(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _pem(key: Any) -> str:
-    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, form, plain).decode()
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +49,8 @@ def tokens(served: tuple[GeminiServer, TokenServer]) -> TokenServer:
 
 
 @pytest.fixture
-def account(tmp_path: Path, tokens: TokenServer) -> dict[str, Any]:
-    return {
-        "type": "service_account",
-        "client_email": "agent@my-project.iam.gserviceaccount.com",
-        "private_key_id": "key-1",
-        "private_key": _pem(KEY),
-        "token_uri": f"{tokens.url}/token",
-    }
+def account(tokens: TokenServer) -> dict[str, Any]:
+    return service_account(tokens)
 
 
 def of(ask: Asker, server: GeminiServer, tmp_path: Path, credentials: Any = None, **more: str) -> Models:
@@ -187,7 +131,7 @@ async def test_a_users_login_and_the_machines_own_account(
     ("changed", "says"),
     [
         ({"private_key": "none"}, "no private key"),
-        ({"private_key": _pem(ec.generate_private_key(ec.SECP256R1()))}, "not RSA"),
+        ({"private_key": pem(ec.generate_private_key(ec.SECP256R1()))}, "not RSA"),
         ({"type": "external_account"}, "external_account"),
         ({"type": "authorized_user", "refresh_token": "bad"}, "does not accept the credentials"),
         ("{", "is not JSON"),
@@ -250,12 +194,38 @@ def test_project_and_location_are_both_needed(ask: Asker) -> None:
     assert "my-project" not in repr(place)
 
 
-async def test_the_machines_account_is_for_the_servers_own_settings_only(tokens: TokenServer) -> None:
-    place = catalog.Configured("mine", "google_vertex", tokens.url, category="byok", facts=PROJECT)
+def _added(url: str, key: str, **more: Any) -> Vertex:
+    """A place that an organization has added."""
     row = catalog.row_of("google_vertex")
     assert row is not None
-    for added in (place, replace(place, category="base", facts={})):
-        heard = await hear(Vertex(ModelClient(), added, row, Target("mine", tokens.url)), HELLO)
-        assert heard.error is not None
-        assert "GOOGLE_CLOUD_PROJECT" in heard.error.detail
+    place = catalog.Configured("mine", "google_vertex", url, key, category="byok", facts=PROJECT, **more)
+    return Vertex(ModelClient(), place, row, Target("mine", url, guard=place.guard))
+
+
+@pytest.mark.parametrize(
+    ("key", "region", "told"),
+    [
+        ("sk-1", "europe-west4", "not JSON"),
+        ("{}", "europe-west4", "project_id"),
+        ('{"project_id": "p"}', None, "region"),
+        ('{"project_id": "p"}', "europe-west4", "service account"),
+    ],
+)
+async def test_an_added_place_never_uses_the_machines_account(
+    tokens: TokenServer, key: str, region: str | None, told: str
+) -> None:
+    heard = await hear(_added(tokens.url, key, region=region), HELLO)
+    assert heard.error is not None
+    assert told in heard.error.detail
+    assert tokens.given == 0
+
+
+async def test_a_key_does_not_say_where_the_server_goes(tokens: TokenServer, account: dict[str, Any]) -> None:
+    place = _added("https://vertex.invalid", json.dumps(account), region="global")
+    with pytest.raises(OutsideCallError, match=r"oauth2\.googleapis\.com"):
+        await hear(place, HELLO)
+    guard = Guard(Egress(), "organization")
+    heard = await hear(_added("https://vertex.invalid", json.dumps(account), region="global", guard=guard), HELLO)
+    assert heard.error is not None
+    assert "BEGIN" not in heard.error.detail
     assert tokens.given == 0

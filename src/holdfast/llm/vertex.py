@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from hashlib import sha256
 from urllib.parse import quote
 
 from holdfast.errors import ModelError
@@ -10,7 +11,7 @@ from holdfast.llm import gemini, gemini_request, reading
 from holdfast.llm.catalog import Configured
 from holdfast.llm.client import ModelClient
 from holdfast.llm.failures import Target
-from holdfast.llm.google_token import TokenSource
+from holdfast.llm.google_token import Login, TokenSource, project_of
 from holdfast.llm.model import Call, Delta, Listed
 from holdfast.llm.reading import Json
 from holdfast.llm.row import Row
@@ -26,12 +27,13 @@ class Vertex:
         self._client = client
         self._place = place
         self._row = row
-        self._project = place.facts.get("GOOGLE_CLOUD_PROJECT", "")
-        self._location = place.facts.get("GOOGLE_CLOUD_LOCATION", "")
+        self._is_own = place.category == "byok"
+        self._location = (place.region if self._is_own else place.facts.get("GOOGLE_CLOUD_LOCATION")) or ""
         own = place.base_url if place.base_url != row.url else f"{_host(self._location)}{row.version}"
         self._target = replace(target, base_url=own, key_env="GOOGLE_APPLICATION_CREDENTIALS")
-        key = ("vertex", own, *(sorted(place.facts.items())))
-        self._tokens = client.kept(key, TokenSource)
+        self._login = Login(key=place.api_key or "", guard=place.guard) if self._is_own else Login(place.facts)
+        key = sha256((self._login.key or "").encode()).hexdigest()
+        self._tokens = client.kept(("vertex", own, key, *sorted(self._login.facts.items())), TokenSource)
 
     @property
     def address(self) -> str:
@@ -55,13 +57,20 @@ class Vertex:
                 yield delta
 
     async def _token(self, *, instead_of: str | None = None) -> str:
-        """A token; only for a project of the server's own settings, never for a place that somebody else has added."""
-        if not (self._project and self._location) or self._place.category != "base":
-            text = (
-                f"{self._place.name} needs GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION in the server's environment."
-            )
-            raise ModelError("llm_authentication", text)
-        return await self._tokens.get(self._client, self._place.facts, instead_of=instead_of)
+        """A token of the place's own account; the machine's is for the server's own settings only."""
+        if self._location and self._project:
+            return await self._tokens.get(self._client, self._login, instead_of=instead_of)
+        if self._is_own:
+            needs = "its region, such as europe-west4, and an api_key that names its project_id"
+        else:
+            needs = "GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION in the server's environment"
+        raise ModelError("llm_authentication", f"{self._place.name} needs {needs}.")
+
+    @property
+    def _project(self) -> str:
+        if self._login.key is not None:
+            return project_of(self._login.key)
+        return self._login.facts.get("GOOGLE_CLOUD_PROJECT", "")
 
     def _answer(self, call: Call, token: str) -> AsyncGenerator[Delta, None]:
         where = f"/projects/{quote(self._project, safe=':')}/locations/{quote(self._location)}"
