@@ -4,10 +4,19 @@ import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from tests.harness.server import Server
 
 PATIENCE_SECONDS = 20
+
+
+def _sentence(said: dict[str, Any]) -> Any:
+    """What an error says: V1's `detail`, or what stands in the `error` of OpenAI, of Ollama and of JSON-RPC."""
+    error = said.get("error")
+    if error is None:
+        return said.get("detail")
+    return cast(dict[str, Any], error).get("message") if isinstance(error, dict) else error
 
 
 @dataclass(frozen=True)
@@ -27,11 +36,9 @@ class Answer:
             return f"{self.status} {self._start}"
         if not self.type.startswith("application/json"):
             return f"{self.status} as {self.type or 'nothing'}: {self._start}"
-        said = json.loads(self.body)
-        detail = said["error"]["message"] if "jsonrpc" in said else said.get("detail")
-        return (
-            None if isinstance(detail, str) and len(detail) > 8 else f"{self.status} without a sentence: {self._start}"
-        )
+        sentence = _sentence(json.loads(self.body))
+        is_one = isinstance(sentence, str) and len(sentence) > 8
+        return None if is_one else f"{self.status} without a sentence: {self._start}"
 
     @property
     def _start(self) -> str:
