@@ -193,7 +193,9 @@ def test_events_that_are_lost_are_told_from_the_record(
     left.type("talk")
     left.wait_for("said")
     left.kill()
-    until(lambda: not mortal.http.get("/v1/runs/", params={"active": True}).json(), "the end of the run")
+    with closing(sqlite3.connect(mortal.data / "holdfast.db")) as database:
+        at_work = "SELECT count(*) FROM runs WHERE owner IS NOT NULL"
+        until(lambda: database.execute(at_work).fetchone() == (0,), "the run to be over and told", 60)
     mortal.stop()
     with closing(sqlite3.connect(mortal.data / "holdfast.db")) as database, database:
         database.execute("DELETE FROM run_events WHERE seq > 1")
