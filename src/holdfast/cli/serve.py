@@ -64,7 +64,8 @@ def serve(
             raise ConfigError(problem)
         made = create_app(settings, opened)
         _banner(settings, made, at, has_keys)
-        log.info("version %s listens on port %s", __version__, at.getsockname()[1])
+        if settings.log_file is not None:  # the banner says it on the screen
+            log.info("version %s listens on port %s", __version__, at.getsockname()[1])
         _run(settings, made, at)
 
 
