@@ -17,10 +17,6 @@ class Durations:
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     seconds: float = 0.0
 
-    @property
-    def count(self) -> int:
-        return sum(self.buckets)
-
     def add(self, seconds: float) -> None:
         self.buckets[bisect_left(BOUNDS, seconds)] += 1
         self.seconds += seconds

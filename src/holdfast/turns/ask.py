@@ -4,7 +4,7 @@ from holdfast.agents import store as agents
 from holdfast.auth.model import Who
 from holdfast.messages.requests import MessageCreate
 from holdfast.turns.begin import Asked
-from holdfast.turns.collect import collect
+from holdfast.turns.collect import collect, texts_said
 from holdfast.turns.requests import SendMessage
 from holdfast.turns.runner import Runner
 
@@ -13,9 +13,4 @@ async def ask(runner: Runner, who: Who, agent_id: str, text: str) -> str:
     """Have a turn worked on in the agent's own thread; what it said, as text."""
     body = SendMessage(messages=[MessageCreate(role="user", content=text)])
     asked = Asked(who, body, lambda tx: agents.with_own_thread(tx, who, agent_id), "send_message", to=agent_id)
-    answer = await collect(await runner.launch(asked))
-    return "\n".join(
-        message["content"]
-        for message in answer["messages"]
-        if message["message_type"] == "assistant_message" and isinstance(message["content"], str)
-    )
+    return "\n".join(texts_said(await collect(await runner.launch(asked))))

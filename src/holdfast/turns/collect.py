@@ -28,6 +28,15 @@ async def collect(live: Live) -> LettaResponse:
     return answer
 
 
+def texts_said(answer: LettaResponse) -> list[str]:
+    """What the agent has said in an answer."""
+    return [
+        message["content"]
+        for message in answer["messages"]
+        if message["message_type"] == "assistant_message" and isinstance(message["content"], str)
+    ]
+
+
 def _final(error: AppError, event: Ended) -> AppError:
     """Once something was stored, a repeat of the request would do it a second time."""
     if event.spent.steps:

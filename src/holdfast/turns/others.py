@@ -13,7 +13,7 @@ from holdfast.runs.model import Run
 from holdfast.store.database import Database
 from holdfast.tools.builtin.context import Chain, Sender
 from holdfast.turns.begin import Asked
-from holdfast.turns.collect import collect
+from holdfast.turns.collect import collect, texts_said
 from holdfast.turns.live import Live
 from holdfast.turns.requests import SendMessage
 
@@ -56,7 +56,7 @@ class Others:
             raise Busy(f"it did not answer within {ANSWER_S / 60:.0f} minutes.") from late
         if reason := WITHOUT_ANSWER.get(answer["stop_reason"]["stop_reason"]):
             raise Conflict(f"{reason}.")
-        return [str(said["content"]) for said in answer["messages"] if said["message_type"] == "assistant_message"]
+        return texts_said(answer)
 
     async def tell(self, sender: Sender, agent_id: str, message: str) -> None:
         asked = _asked(sender, agent_id, message, Chain(length=sender.chain.length + 1), background=True)

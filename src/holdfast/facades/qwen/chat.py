@@ -15,7 +15,7 @@ from holdfast.kit.clock import now
 from holdfast.messages import store as messages
 from holdfast.messages.requests import MessageCreate
 from holdfast.turns.begin import Asked
-from holdfast.turns.collect import collect
+from holdfast.turns.collect import collect, texts_said
 from holdfast.turns.requests import SendMessage
 from holdfast.turns.shapes import CompactionResponse
 from holdfast.turns.shorten import NO_INPUT, Wish, shorten
@@ -45,11 +45,7 @@ async def chat(desk: MemoryDesk, asked: ChatRequest) -> dict[str, Any]:
     answer = await collect(live)
     used = await desk.db.read(store.used, desk.who, live.run_id) if searches else None
     await _consolidate_in_time(desk, agent)
-    text = "\n".join(
-        message["content"]
-        for message in answer["messages"]
-        if message["message_type"] == "assistant_message" and isinstance(message["content"], str)
-    )
+    text = "\n".join(texts_said(answer))
     return {
         "message": text,
         "response": text,
