@@ -135,7 +135,7 @@ def _models(agent: Agent, models: Models) -> dict[str, Any]:
     """The keys of both generations that say what the agent runs on."""
     card = models.stored_card(agent.model)
     config = llm.llm_config(card, agent.llm, most=models.max_context_window)
-    most_open, view = file_limits(agent, models)
+    most_open, view = _file_limits(agent, context_window(agent, card, models.max_context_window))
     settings = {
         "max_output_tokens": config["max_tokens"],
         "temperature": agent.llm.get("temperature"),
@@ -158,7 +158,10 @@ def _models(agent: Agent, models: Models) -> dict[str, Any]:
 
 def file_limits(agent: Agent, models: Models) -> tuple[int, int]:
     """How many files an agent has open at most, and how many characters it sees of each."""
-    window = context_window(agent, models.stored_card(agent.model), models.max_context_window)
+    return _file_limits(agent, context_window(agent, models.stored_card(agent.model), models.max_context_window))
+
+
+def _file_limits(agent: Agent, window: int) -> tuple[int, int]:
     most_open, view = _file_view(window)
     chosen = agent.max_files_open
     return most_open if chosen is None else chosen, agent.per_file_view_window_char_limit or view

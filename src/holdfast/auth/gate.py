@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -164,6 +165,7 @@ def _hostname(url: str) -> str:
         return url
 
 
+@lru_cache(maxsize=64)
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback

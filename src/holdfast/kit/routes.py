@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import orjson
-from fastapi import Request, Response, params
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from holdfast.errors import AppError, NotAllowed, NotFound
+from holdfast.kit.arguments import Handler, handler_of
 from holdfast.kit.text import DEEPEST, TOO_DEEP, clean, clean_tree
 
 # FastAPI silences its own use of `alias`, but not for models that are built when first used, as ours are.
@@ -104,20 +105,21 @@ class HoldfastRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
-        reads_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
 
         async def handle(request: Request) -> Response:
-            if reads_json:
-                _call_it_json(request.scope)
             return await handler(JsonRequest(request.scope, request.receive))
 
         return handle
 
 
-def _call_it_json(scope: Scope) -> None:
+def _app(handler: Handler) -> ASGIApp:
     """A body is read as JSON whatever it is labelled: `curl -d` says that it is a form."""
-    kept = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
-    scope["headers"] = [*kept, (b"content-type", b"application/json")]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await handler(JsonRequest(scope, receive))
+        await response(scope, receive, send)
+
+    return app
 
 
 def build(endpoint: Endpoint, *, document: bool = False) -> APIRoute:
@@ -135,6 +137,8 @@ def build(endpoint: Endpoint, *, document: bool = False) -> APIRoute:
         responses=_events(endpoint) if document else None,
     )
     route.failure = endpoint.failure
+    if handler := handler_of(route):
+        route.app = _app(handler)
     return route
 
 

@@ -34,6 +34,8 @@ class Lists:
     """What is known from providers' own lists, for all organizations; a list is its provider's."""
 
     reach: Reach
+    changes: int = 0
+    """How often one of them was heard again: what was concluded from them holds as long as this stays."""
     _live: dict[Configured, _Live] = field(default_factory=dict[Configured, _Live])
     _asking: dict[Configured, asyncio.Task[None]] = field(default_factory=dict[Configured, asyncio.Task[None]])
 
@@ -100,6 +102,7 @@ class Lists:
         if len(self._live) >= MOST:
             self._live.pop(next(iter(self._live)))
         self._live[place] = live
+        self.changes += 1
 
     def _is_stale(self, place: Configured, now: float) -> bool:
         live = self._live.get(place)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from holdfast.errors import BadRequest, ModelError, NotFound
 from holdfast.llm import catalog, listing
@@ -17,6 +17,8 @@ from holdfast.llm.rows import ROWS
 
 HOSTED = "letta"
 """The retired hosted service: agents that name its models follow this server's default."""
+
+MOST_CARDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,19 @@ class EmbeddingCard:
 
 
 BUNDLED = EmbeddingCard("holdfast", "holdfast", "minilm-l6-v2", None, 384)
+
+
+@dataclass(slots=True)
+class _Cards:
+    """The cards that were looked up since a provider's list last changed."""
+
+    changes: int = 0
+    by_handle: dict[str | None, ModelCard] = field(default_factory=dict[str | None, ModelCard])
+
+    def of(self, changes: int) -> dict[str | None, ModelCard]:
+        if changes != self.changes or len(self.by_handle) >= MOST_CARDS:
+            self.changes, self.by_handle = changes, {}
+        return self.by_handle
 
 
 class Models:
@@ -63,6 +78,7 @@ class Models:
         self._lists = Lists(Reach(timeout))
         self._places = _by_name(self._configured)
         self._missed: Callable[[], object] | None = None
+        self._kept_cards = _Cards()
 
     def joined(self, own: Sequence[Configured], missed: Callable[[], object] | None = None) -> "Models":
         """The same models and those of an organization's own providers, whose names come first.
@@ -71,6 +87,7 @@ class Models:
         """
         view = copy(self)
         view._missed = missed
+        view._kept_cards = _Cards()
         view._configured = [*self._configured, *own]
         view._places = self._places | _by_name(own)
         return view
@@ -87,6 +104,12 @@ class Models:
 
     def card(self, handle: str | None) -> ModelCard:
         """What a handle means; None and handles of the retired hosted service mean the default."""
+        kept = self._kept_cards.of(self._lists.changes)
+        if handle not in kept:
+            kept[handle] = self._looked_up(handle)
+        return kept[handle]
+
+    def _looked_up(self, handle: str | None) -> ModelCard:
         wanted = _wanted(handle)
         if handle is not None and not handle.strip():
             raise _malformed(handle)
