@@ -25,8 +25,8 @@ from holdfast.facades.mcp import routes as mcp_server
 from holdfast.facades.metrics import routes as metrics
 from holdfast.facades.ollama import routes as ollama
 from holdfast.facades.openai import routes as openai
+from holdfast.files import job_routes, source_routes
 from holdfast.files import routes as folders
-from holdfast.files import source_routes
 from holdfast.forget import routes as forget
 from holdfast.health import routes as health
 from holdfast.identities import routes as identities
@@ -71,6 +71,7 @@ ROUTERS: tuple[Router, ...] = (
     health.root,
     identities.router,
     identity_routes.router,
+    job_routes.router,
     keys.router,
     mcp_server.router,
     mcp_servers.router,

@@ -102,7 +102,7 @@ def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-MADE_BY_THE_WAY = {"organization", "user", "entry", "message", "run", "step", "file"}
+MADE_BY_THE_WAY = {"organization", "user", "entry", "message", "run", "step", "file", "job"}
 KINDS = {kind for kind, _path, _body in _wanted("", "")} | MADE_BY_THE_WAY
 """What a tenant has one of, as soon as it can be made."""
 
@@ -125,6 +125,7 @@ def _give_file(org: Org, ids: dict[str, str], text: str) -> None:
     made = org.http.post(f"/v1/folders/{ids['source']}/upload", files=sent)
     assert made.status_code == 200, made.text
     ids["file"] = made.json()["id"]
+    ids["job"] = ids["file"].replace("file-", "job-")
     path = "/v1/folders/{source}/files/{file}".format_map(ids)
     until(lambda: org.http.get(path).json()["processing_status"] == "completed", "the file to be read", 60)
     attached = org.http.patch("/v1/agents/{agent}/folders/attach/{source}".format_map(ids))

@@ -51,7 +51,8 @@ def _file(server: Server, ids: Mapping[str, str]) -> Mapping[str, str]:
     made = server.http.post(f"/v1/folders/{folder}/upload", files={"file": ("a.txt", b"some text")}).raise_for_status()
     server.http.patch(f"/v1/agents/{ids['agent_id']}/folders/attach/{folder}").raise_for_status()
     name = server.http.get(f"/v1/folders/{folder}").raise_for_status().json()["name"]
-    return {"file_id": made.json()["id"], "folder_name": name}
+    file = made.json()["id"]
+    return {"file_id": file, "job_id": file.replace("file-", "job-"), "folder_name": name}
 
 
 def _mcp_server(server: Server) -> Mapping[str, str]:

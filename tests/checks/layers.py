@@ -85,6 +85,7 @@ FURTHER_TABLES = {
     "files/chunks.py",
     "files/contents.py",
     "files/folders.py",
+    "files/jobs.py",
     "files/opened.py",
     "files/work.py",
     "mcp/grants.py",

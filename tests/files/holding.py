@@ -7,9 +7,11 @@ from tests.archives.holding import Json, ok
 from tests.harness.tenants import Org
 from tests.harness.waiting import until
 
-__all__ = ["Json", "agent", "called", "folder", "ok", "put", "read", "returned", "upload"]
+__all__ = ["DEAD_EMBEDDER", "Json", "agent", "called", "folder", "ok", "put", "read", "returned", "upload"]
 
 READ_S = 60.0
+
+DEAD_EMBEDDER = {"OLLAMA_BASE_URL": "http://127.0.0.1:9", "HOLDFAST_DEFAULT_EMBEDDING": "ollama/nomic-embed-text"}
 
 
 def folder(org: Org, name: str = "papers", **fields: Any) -> str:

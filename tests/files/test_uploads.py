@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from tests.files.holding import Json, agent, folder, ok, put, read, returned, upload
+from tests.files.holding import DEAD_EMBEDDER, Json, agent, folder, ok, put, read, returned, upload
 from tests.harness.fleet import FreshServer
 from tests.harness.models import MODEL
 from tests.harness.server import Server
@@ -155,9 +155,6 @@ def test_what_a_killed_server_had_begun_is_read_by_the_next(fresh_server: FreshS
 def _status(org: Org, file: Json) -> str:
     now = ok(org.http.get(f"/v1/folders/{file['source_id']}/files/{file['id']}"))
     return "embedding" if now["processing_status"] == "completed" else now["processing_status"]
-
-
-DEAD_EMBEDDER = {"OLLAMA_BASE_URL": "http://127.0.0.1:9", "HOLDFAST_DEFAULT_EMBEDDING": "ollama/nomic-embed-text"}
 
 
 @pytest.mark.contract("files.embedder")

@@ -8,8 +8,9 @@ from letta_client import Letta
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
 from tests.harness.fleet import FreshServer
-from tests.harness.models import MODEL, environment
+from tests.harness.models import EMBEDDING, MODEL, environment
 from tests.harness.tenants import Org, new_org
+from tests.harness.waiting import until
 from tests.messages.talking import Json, agent
 
 FACTS: tuple[Json, ...] = (
@@ -92,6 +93,23 @@ def test_what_was_superseded_is_found_as_of_then(org: Org) -> None:
     assert search(org, "Where did Anna move?", archive_id=made)[0] == "Anna moved to Oslo."
     then = search(org, "Where did Anna move?", archive_id=made, as_of="2024-06-01T00:00:00Z")
     assert then == [FACTS[0]["text"]]
+
+
+@pytest.mark.contract("passages.search.long-text")
+def test_a_long_text_is_found_by_the_meaning_of_its_end(org: Org) -> None:
+    book = "The keeper counts the gulls of the island again. " * 11_000 + "Boiler heating warranty. " * 80
+    made = (
+        org.http.post("/v1/archives/", json={"name": "books", "embedding": EMBEDDING}).raise_for_status().json()["id"]
+    )
+    org.http.post(f"/v1/archives/{made}/passages", json={"text": book}, timeout=120).raise_for_status()
+    body = {"archive_id": made, "query": "boiler heating warranty"}
+
+    def relevance() -> bool:
+        [found] = org.http.post("/v1/passages/search", json=body, timeout=60).raise_for_status().json()
+        why = found["metadata"]
+        return "meaning" in why["score_parts"] and why["relevance"] > 0.6
+
+    until(relevance, "the vectors of the book", 60)
 
 
 @pytest.mark.contract("passages.search.tenants")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from holdfast.recall.entry import ShelfEntry, describe
 from holdfast.recall.query import Among, Hit, Mode, Query
 from holdfast.recall.shelf import Shelf
+from holdfast.recall.spaces import Space
 
 WORDS = ("tea", "green", "turin", "anna", "engine", "bee", "honey", "rain")
 MODEL = "a/model"
@@ -136,3 +137,20 @@ def test_the_ends_of_the_range(mode: Mode) -> None:
     same = shelf_of([entry(n, "tea") for n in range(5)])
     assert all(np.isfinite(hit.score) for hit in ask(same, "tea", 3, mode))
     assert one.search(Query.of("tea", {}), 5, Among(["item-unknown"])) == []
+
+
+@pytest.mark.parametrize("dimension", [384, 1536])
+def test_the_same_vector_is_equally_near_wherever_it_stands(dimension: int) -> None:
+    drawn = np.random.default_rng(dimension)
+    text, other = (_direction(drawn.normal(size=dimension)) for _ in range(2))
+    question = _direction(text + other)
+    for rows in (7, 13, 50, 700):
+        space = Space(dimension)
+        for row in range(rows):
+            space.put(row, text[None])
+        [near] = {*space.closeness(question, rows).tolist()}
+        assert near == pytest.approx(float(text @ question), abs=2e-3)
+
+
+def _direction(numbers: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float32]:
+    return (numbers / np.linalg.norm(numbers)).astype(np.float32)

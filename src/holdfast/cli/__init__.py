@@ -14,6 +14,7 @@ COMMANDS = {
     "chat": "Talk to an agent.",
     "agents": "List, show, create and delete agents.",
     "memory": "See and undo what changed in an agent's memory.",
+    "files": "Put files into folders, and give folders to agents.",
     "mcp": "Give programs that speak MCP the memory kept here, over standard input and output.",
     "forget": "Remove something for good, with all that was made from it.",
     "export": "Write everything that is known about someone into a file.",

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import httpx2
 import typer
@@ -84,6 +84,16 @@ class Client:
         if not answer.content:
             return None
         if answer.is_error and b'"jsonrpc"' not in answer.content:
+            raise self._refused(answer)
+        return answer.json()
+
+    def upload(self, path: str, name: str, body: BinaryIO, **query: Any) -> Any:
+        """The decoded answer to a file that is sent."""
+        try:
+            answer = self._http.post(path, files={"file": (name, body)}, params=query)
+        except httpx2.HTTPError as failed:
+            raise self._unreachable(failed) from failed
+        if answer.is_error:
             raise self._refused(answer)
         return answer.json()
 

@@ -1,11 +1,12 @@
 """The embedding model that comes with the server: all-MiniLM-L6-v2, in eight-bit numbers, on the processor.
 
-It is loaded when it is first needed, and works in a thread of its own.
+It is loaded when it is first needed, and works in threads of its own.
 """
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,8 @@ HERE = Path(__file__).parent / "minilm"
 DIMENSION = 384
 WINDOW = 256
 """Tokens that the model reads at once, the marks of begin and end included."""
-BATCH = 16
-BATCH_TOKENS = 1024
+BATCH = 8
+"""Texts that are read before a question has its turn."""
 THREADS = 2
 
 
@@ -42,6 +43,7 @@ class Bundled:
 
     def close(self) -> None:
         self._line.close()
+        self._readers.shutdown()
 
     @cached_property
     def _tokenizer(self) -> WordPiece:
@@ -52,23 +54,25 @@ class Bundled:
         runtime: Any = import_module("onnxruntime")
 
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = min(THREADS, os.cpu_count() or 1)
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         return runtime.InferenceSession(HERE / "model.onnx", options, providers=["CPUExecutionProvider"])
+
+    @cached_property
+    def _readers(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "holdfast-read")
 
     def _embed(self, texts: Sequence[str]) -> "list[NDArray[np.float32]]":
         """The vectors of some texts; runs in the worker thread."""
         import numpy as np
 
         parts = [(owner, part) for owner, text in enumerate(texts) for part in self._parts(text)]
-        parts.sort(key=lambda each: len(each[1]))
         sums = np.zeros((len(texts), DIMENSION), np.float32)
-        for batch in _batches(parts):
-            for (owner, _), vector in zip(batch, self._forward([part for _, part in batch]), strict=True):
-                sums[owner] += vector
+        read = self._readers.map(partial(_read, self._session), [part for _, part in parts])
+        for (owner, _), vector in zip(parts, read, strict=True):
+            sums[owner] += vector
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         return list(sums / np.maximum(lengths, 1e-12))
 
@@ -79,23 +83,10 @@ class Bundled:
         for begin in range(0, max(len(numbers), 1), room):
             yield [tokenizer.begin, *numbers[begin : begin + room], tokenizer.end]
 
-    def _forward(self, parts: Sequence[list[int]]) -> "NDArray[np.float32]":
-        import numpy as np
 
-        width = max(map(len, parts))
-        numbers, mask = np.zeros((len(parts), width), np.int64), np.zeros((len(parts), width), np.int64)
-        for row, part in enumerate(parts):
-            numbers[row, : len(part)], mask[row, : len(part)] = part, 1
-        return self._session.run(None, {"input_ids": numbers, "attention_mask": mask})[0]
+def _read(session: Any, part: list[int]) -> "NDArray[np.float32]":
+    """Alone: the model rounds its numbers by the largest of all that it reads at once, so company would show."""
+    import numpy as np
 
-
-def _batches(parts: "list[tuple[int, list[int]]]") -> Iterator[list[tuple[int, list[int]]]]:
-    """Parts of similar length together, so that little is padded and memory stays small."""
-    batch: list[tuple[int, list[int]]] = []
-    for part in parts:
-        if batch and (len(batch) == BATCH or (len(batch) + 1) * len(part[1]) > BATCH_TOKENS):
-            yield batch
-            batch = []
-        batch.append(part)
-    if batch:
-        yield batch
+    numbers = np.array([part], np.int64)
+    return session.run(None, {"input_ids": numbers, "attention_mask": np.ones_like(numbers)})[0][0]

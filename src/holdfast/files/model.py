@@ -1,5 +1,6 @@
 """A folder: files whose text agents can open and search. V1 calls it a source as well."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,8 @@ from holdfast.llm.settings import EmbeddingConfig
 
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Status = Literal["pending", "parsing", "embedding", "completed", "error"]
+AT_WORK: Sequence[Status] = ("pending", "parsing", "embedding")
+"""A file is still being loaded."""
 Duplicates = Literal["skip", "error", "suffix", "replace"]
 """What an upload does when the folder has a file of that name."""
 
@@ -75,6 +78,10 @@ class File(Entity):
     leased_until: Annotated[datetime | None, Hidden] = None
     moved_at: Annotated[datetime, Hidden]
     """When it last got on."""
+    was_cancelled: Annotated[bool, Hidden] = False
+    """Somebody has stopped its load."""
+    is_job_gone: Annotated[bool, Hidden] = False
+    """Its load was taken off the list of jobs."""
 
 
 class Chunk(Entity):

@@ -23,6 +23,7 @@ WATCHED = 50
 PATIENCE = timedelta(minutes=30)
 
 GIVEN_UP = f"The server stopped {MOST_TRIES} times while it read this file, which is not tried again. Send it in parts."
+CANCELLED = "Its load was cancelled. Delete the file, or send it again."
 NO_VECTORS = (
     "It is found by its words, but no embedding model has made vectors of it for 30 minutes. "
     "Check that the model answers; this is tried again by itself."
@@ -97,6 +98,12 @@ def fail(tx: Tx, file: File, why: str) -> None:
     rows.update(tx, who, file.id, values)
 
 
+def cancel(tx: Tx, file: File) -> File:
+    """Load a file no further; whoever reads it now sees that it is not theirs any more."""
+    fail(tx, file, CANCELLED)
+    return rows.update(tx, _who(file), file.id, {"was_cancelled": True, "total_chunks": None, "chunks_embedded": None})
+
+
 def watched(tx: Tx) -> list[tuple[File, int]]:
     """Files whose vectors are being made, with how many there are by now, where that is new or too long ago."""
     query = sa.select(rows.table).where(_UNSETTLED, c.status != "parsing").order_by(c.moved_at).limit(WATCHED)
@@ -117,7 +124,8 @@ def _counted(tx: Tx, files: list[File]) -> list[tuple[File, int]]:
 
 def note(tx: Tx, file: File, embedded: int) -> None:
     """How far a file is."""
-    if rows.find(tx, _who(file), file.id) is None:
+    there = rows.find(tx, _who(file), file.id)
+    if there is None or there.is_settled:
         return
     if embedded == file.total_chunks:
         values = {"status": "completed", "error_message": None, "is_settled": True, "chunks_embedded": embedded}

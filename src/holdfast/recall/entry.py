@@ -17,7 +17,9 @@ TAIL = 400
 """So many characters at the end of an item help to find the next one of its session, if that is short."""
 
 MOST_PIECES = 512
-"""Vectors of one item: of about 460,000 characters."""
+"""Vectors of one item, each of a piece in up to about 460,000 characters; in a longer text, of neighbouring pieces."""
+MOST_READ = 8 * MOST_PIECES
+"""Pieces of one item that a model reads: about 3,700,000 characters."""
 
 ROLES = ("user", "assistant", "system", "")
 
@@ -73,7 +75,18 @@ def describe(text: str, speaker: str | None) -> Told:
 
 def pieces(text: str, speaker: str | None) -> list[str]:
     """What a model is to make vectors of; what comes after the first pieces of a whole book is found by its words."""
-    return chunks(own_text(text, speaker))[:MOST_PIECES]
+    return chunks(own_text(text, speaker))[:MOST_READ]
+
+
+def merged(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """No more vectors than an item may have: neighbouring pieces of a whole book share one."""
+    import numpy as np
+
+    if len(vectors) <= MOST_PIECES:
+        return vectors
+    begins = np.arange(MOST_PIECES) * len(vectors) // MOST_PIECES
+    sums = np.add.reduceat(vectors, begins)
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
 
 
 def pack_terms(told: Told) -> bytes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from holdfast.embed.port import Embedder
 from holdfast.errors import AppError, ModelError
 from holdfast.kit.ids import new_id
-from holdfast.recall.entry import describe, pack_terms, pack_vectors, pieces, speaker_of
+from holdfast.recall.entry import MOST_PIECES, describe, merged, pack_terms, pack_vectors, pieces, speaker_of
 from holdfast.recall.items import SOURCES, Item, ItemSource
 from holdfast.store import search
 from holdfast.store.database import Database
@@ -232,6 +232,8 @@ def _for_model(row: EntryRow, model: str | None, default: str) -> EntryRow:
 async def _vectors(embedder: Embedder, rows: Sequence[EntryRow], texts: Mapping[str, Item]) -> list[EntryRow]:
     """The entries with the vectors that the model makes of their texts; a text that it refuses gets none."""
     chunks = [_chunks(texts.get(row.item_id)) for row in rows]
+    if len(rows) > 1 and sum(map(len, chunks)) > MOST_PIECES:
+        return [row for one in rows for row in await _vectors(embedder, [one], texts)]
     try:
         made = await embedder.embed([chunk for each in chunks for chunk in each])
     except ModelError as refused:
@@ -257,6 +259,6 @@ def _with_vectors(
 ) -> Iterable[EntryRow]:
     begin = 0
     for row, own in zip(rows, chunks, strict=True):
-        vectors = pack_vectors(made[begin : begin + len(own)]) if own else None
+        vectors = pack_vectors(merged(made[begin : begin + len(own)])) if own else None
         begin += len(own)
         yield replace(row, model=row.wants, vectors=vectors)

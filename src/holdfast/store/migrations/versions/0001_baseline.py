@@ -470,6 +470,8 @@ def _files() -> None:
         sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("leased_until", columns.Moment(), nullable=True),
         sa.Column("moved_at", columns.Moment(), nullable=False),
+        sa.Column("was_cancelled", sa.Boolean(), nullable=False),
+        sa.Column("is_job_gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
     op.create_index("files_by_name", "files", ["organization_id", "folder_id", "name"], unique=True)
