@@ -52,6 +52,10 @@ def test_turns_of_every_mode_wait_for_the_database(org: Org, models: OpenAIServe
         assert texts(of_agent(org, owner, order="asc"))[:2] == ["hello", "I write it down."]
         assert notes(org, owner) == "Likes tea."
         assert not active(org, owner)
+        (run_id,) = [each["id"] for each in org.http.get("/v1/runs/", params={"agent_id": owner}).json()]
+        first = org.http.get(f"/v1/runs/{run_id}/steps", params={"order": "asc"}).json()[0]
+        traced = org.http.get(f"/v1/steps/{first['id']}/trace").json()["request_json"]["messages"]
+        assert [message["role"] for message in traced] == ["user"], "a step that was tried twice is traced as one"
         assert say(org, f"agents/{owner}", "REPLY on")["messages"][-1]["content"] == "on"
 
 

@@ -149,6 +149,7 @@ async def _acted(db: Database, work: commit.Work) -> AsyncGenerator[Event]:
         yield Committed(step.id, [work.spoken], is_whole=False)
         work = replace(work, planned=await outside.perform(db, turn, work.planned), is_begun=True)
     done = await db.insist(commit.step, work)
+    turn.sent = len(work.call.messages)
     _note(turn, done)
     if done.messages:
         yield Committed(step.id, done.messages)

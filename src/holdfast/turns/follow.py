@@ -10,7 +10,7 @@ from holdfast.feed.port import END, Entry, Feed, Topic, Wait
 from holdfast.kit.sse import DONE
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
-from holdfast.store.database import DatabaseAway, Database
+from holdfast.store.database import Database, DatabaseAway
 from holdfast.turns.chunks import error_frame, ping
 from holdfast.turns.stream import LONGEST_SILENCE_S, silent
 
