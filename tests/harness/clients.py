@@ -16,6 +16,13 @@ def raw(url: str, headers: Mapping[str, str] | None = None, timeout: float = SEC
 
 
 def official(url: str, key: str | None = None, headers: Mapping[str, str] | None = None) -> Letta:
-    """The official client, without the repeats that would hide a failing request."""
-    http = DefaultHttpxClient(verify=CERTIFICATES)
-    return Letta(base_url=url, api_key=key, default_headers=headers, max_retries=0, timeout=SECONDS, http_client=http)
+    """The official client: without the repeats that would hide a failing request, and strict about what it reads."""
+    return Letta(
+        base_url=url,
+        api_key=key,
+        default_headers=headers,
+        max_retries=0,
+        timeout=SECONDS,
+        http_client=DefaultHttpxClient(verify=CERTIFICATES),
+        _strict_response_validation=True,
+    )

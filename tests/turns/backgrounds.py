@@ -54,7 +54,7 @@ def run_of(org: Org, run_id: str) -> Json:
     return found.json()
 
 
-def over(org: Org, run_id: str, seconds: float = 30) -> Json:
+def over(org: Org, run_id: str, seconds: float = 60) -> Json:
     """The run, once it is over."""
     try:
         until(lambda: run_of(org, run_id)["status"] not in ("created", "running"), f"the end of {run_id}", seconds)

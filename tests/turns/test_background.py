@@ -233,7 +233,7 @@ def test_background_runs_are_cancelled_at_work_and_waiting(org: Org, models: Ope
     models.queue(Reply("one two three four five six seven eight", chunk_delay=0.5))
     owner = agent(org)
     first = started(org, f"agents/{owner}", "count")
-    assert models.asked.wait(5)
+    assert models.asked.wait(60)
     second = org.http.post(f"/v1/agents/{owner}/messages/async", json=user("later")).json()["id"]
     stopped = org.http.post(f"/v1/agents/{owner}/messages/cancel", json={})
     assert stopped.json() == {first: "cancelled", second: "cancelled"}

@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Iterator
+from threading import Event
 from typing import Any
 
 import pytest
@@ -11,7 +12,11 @@ from tests.fakes.ollama_server import OllamaServer, described
 from tests.fakes.openai_script import Json, Reply
 from tests.harness.fleet import FreshServer
 from tests.harness.server import Server
+from tests.harness.tenants import new_org
 from tests.harness.waiting import until
+from tests.messages.talking import agent
+from tests.turns.backgrounds import over, read, started
+from tests.turns.backgrounds import said as told
 
 BLOCKS: list[Any] = [{"label": "notes", "value": "Likes tea."}]
 INSERT = ("memory_insert", {"label": "notes", "new_string": "Hates coffee."})
@@ -49,6 +54,27 @@ def test_a_turn_with_ollama(fresh_server: FreshServer, ollama: OllamaServer) -> 
     assert second["messages"][-2]["tool_calls"][0]["function"]["name"] == "memory_insert"
     assert second["messages"][-1]["role"] == "tool"
     assert server.client.agents.retrieve(owner).llm_config.handle == "ollama/qwen3:4b", "the one that was pulled"
+
+
+def test_a_run_goes_on_with_the_model_that_was_pulled(fresh_server: FreshServer, ollama: OllamaServer) -> None:
+    """A process that takes runs over first learns what the programs on this machine serve."""
+    ollama.reset()
+    ollama.models = {"qwen3:4b": described(40_960, "tools")}
+    server = fresh_server({"OLLAMA_BASE_URL": ollama.url, "OPENAI_API_KEY": "", "OPENAI_API_BASE": ""})
+    org = new_org(server)
+    owner = agent(org)
+    ollama.waits = Event()
+    run = started(org, f"agents/{owner}", "go on")
+    until(lambda: ollama.chats, "a request to the model", seconds=30)
+    server.kill9()
+    ollama.waits.set()
+    ollama.queue(Reply("I do."))
+    server.start()
+    ended = over(org, run)
+    assert (ended["status"], ended["stop_reason"]) == ("completed", "end_turn"), ended
+    assert told(read(org, run)) == ["I do."]
+    first, second = ollama.chats
+    assert (first["model"], first["options"]) == (second["model"], second["options"])
 
 
 def test_a_model_that_was_not_pulled_is_named_at_the_start(fresh_server: FreshServer, ollama: OllamaServer) -> None:

@@ -30,7 +30,7 @@ def test_runs_of_a_killed_server_are_over_and_the_thread_is_free(
     models.queue(Reply("never said", delay=30))
     owner = agent(org)
     request = sending(org, f"agents/{owner}", "hello")
-    assert models.asked.wait(5)
+    assert models.asked.wait(60)
     (run,) = active(org, owner)
     server.kill9()
     assert isinstance(request.result(), httpx.TransportError)
@@ -62,7 +62,7 @@ class TestTwoServers:
         models.queue(Reply("never said", delay=60))
         owner = agent(here)
         sending(here, f"agents/{owner}", "hello")
-        assert models.asked.wait(5)
+        assert models.asked.wait(60)
         (run,) = active(there, owner)
         here.server.kill9()
         until(lambda: not active(there, owner), "the end of the orphaned run", seconds=10)
@@ -83,7 +83,7 @@ class TestTwoServers:
         models.queue(Reply("never said", delay=60))
         owner = agent(here)
         request = sending(here, f"agents/{owner}", "hello")
-        assert models.asked.wait(5)
+        assert models.asked.wait(60)
         cancelled = there.http.post(f"/v1/agents/{owner}/messages/cancel", json={})
         assert set(cancelled.json().values()) == {"cancelled"}
         assert request.result(10).json()["stop_reason"]["stop_reason"] == "cancelled"
@@ -95,7 +95,7 @@ class TestTwoServers:
         owner = agent(here)
         talk = here.http.post("/v1/conversations/", params={"agent_id": owner}, json={}).json()["id"]
         request = sending(here, f"conversations/{talk}", "hello")
-        assert models.asked.wait(5)
+        assert models.asked.wait(60)
         refused = there.http.post(f"/v1/conversations/{talk}/messages", json={**user("a"), "streaming": False})
         assert refused.status_code == 409
         assert refused.json()["run_id"] == active(here, owner)[0]["id"]
@@ -109,7 +109,7 @@ class TestTwoServers:
         models.queue(Reply("too late", delay=0.5), Reply("in time"))
         owner = agent(here)
         request = sending(here, f"agents/{owner}", "one")
-        assert models.asked.wait(5)
+        assert models.asked.wait(60)
         os.kill(here.server.pid, signal.SIGSTOP)
         until(lambda: not active(there, owner), "the end of the run", seconds=15)
         assert say(there, f"agents/{owner}", "two")["messages"][0]["content"] == "in time"

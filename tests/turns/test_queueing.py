@@ -48,7 +48,7 @@ def test_a_busy_conversation_says_so_at_once(org: Org, models: OpenAIServer, str
     owner = agent(org)
     talk = conversation(org, owner)
     first = sending(org, f"conversations/{talk}", "one")
-    assert models.asked.wait(5)
+    assert models.asked.wait(60)
     refused = org.http.post(f"/v1/conversations/{talk}/messages", json={**user("two"), "streaming": stream})
     assert refused.status_code == 409, refused.text
     assert refused.headers["x-should-retry"] == "false"
@@ -62,7 +62,7 @@ def test_threads_of_one_agent_do_not_wait_for_each_other(org: Org, models: OpenA
     models.queue(Reply("slow", delay=2.0))
     owner = agent(org)
     slow = sending(org, f"conversations/{conversation(org, owner)}", "one")
-    assert models.asked.wait(5)
+    assert models.asked.wait(60)
     assert say(org, f"agents/{owner}", "REPLY quick")["messages"][0]["content"] == "quick"
     assert active(org, owner), "the slow one is over already"
     assert slow.result().json()["messages"][0]["content"] == "slow"
@@ -72,7 +72,7 @@ def test_a_waiting_stream_says_at_once_which_run_it_is(org: Org, models: OpenAIS
     models.queue(Reply("slow", delay=0.5))
     owner = agent(org)
     slow = sending(org, f"agents/{owner}", "one")
-    assert models.asked.wait(5)
+    assert models.asked.wait(60)
     found = streamed(org, f"agents/{owner}", "REPLY two")
     assert [event.kind for event in found][:2] == ["ping", "assistant_message"]
     assert slow.result().status_code == 200
@@ -83,6 +83,6 @@ def test_a_thread_at_work_is_not_emptied(org: Org, models: OpenAIServer) -> None
     models.queue(Reply("slow", delay=1.0))
     owner = agent(org)
     slow = sending(org, f"agents/{owner}", "one")
-    assert models.asked.wait(5)
+    assert models.asked.wait(60)
     assert org.http.patch(f"/v1/agents/{owner}/reset-messages", json={}).status_code == 409
     assert slow.result().status_code == 200

@@ -12,7 +12,7 @@ from tests.turns.backgrounds import background, over, read, said, started
 from tests.turns.listening import Event, active, asked, kinds, sending, user
 from tests.turns.test_tool_calls import INSERT, NOTES
 
-NEVER = Reply("never said", delay=60)
+NEVER = Reply("never said", delay=600)
 
 
 def numbers(found: list[Event]) -> list[int]:
@@ -28,7 +28,7 @@ def later(org: Org, owner: str, text: str) -> str:
 
 
 def chats(models: OpenAIServer, count: int) -> None:
-    until(lambda: len(models.chats) >= count, f"{count} requests to the model", seconds=20)
+    until(lambda: len(models.chats) >= count, f"{count} requests to the model", seconds=60)
 
 
 @pytest.mark.contract("turns.survives")

@@ -115,7 +115,7 @@ class TestTwoServers:
         models.queue(Reply("too late", delay=1.0), Reply("in time"))
         owner = agent(here)
         run = started(here, f"agents/{owner}", "hello")
-        assert models.asked.wait(5)
+        assert models.asked.wait(60)
         os.kill(here.server.pid, signal.SIGSTOP)
         try:
             assert over(there, run)["status"] == "completed"

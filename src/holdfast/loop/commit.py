@@ -245,12 +245,11 @@ ENDING = ("status", "stop_reason", "step_ns", "tool_execution_ns", "tools_used")
 
 def _asked(work: Work) -> Step:
     """The step as far as the model is concerned."""
-    turn, made, usage = work.turn, work.step, work.answer.usage
+    made, usage = work.step, work.answer.usage
     made.prompt_tokens, made.completion_tokens = usage.prompt_tokens, usage.completion_tokens
     made.total_tokens, made.cached_input_tokens = usage.total_tokens, usage.cached_input_tokens
     made.cache_write_tokens, made.reasoning_tokens = usage.cache_write_tokens, usage.reasoning_tokens
     made.request, made.response = _trace(work)
-    turn.sent = len(work.call.messages)
     return made
 
 

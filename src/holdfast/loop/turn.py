@@ -45,7 +45,7 @@ async def play(db: Database, turn: Turn) -> AsyncGenerator[Event]:
 async def _steps(db: Database, turn: Turn) -> AsyncGenerator[Event]:
     ended = turn.concluded is not None
     if turn.concluded is not None:
-        await db.write(commit.finish, turn, turn.concluded)
+        await db.insist(commit.finish, turn, turn.concluded)
         yield Ended(turn.concluded, turn.spent)
     else:
         async with aclosing(_before(db, turn)) as events:
@@ -79,9 +79,9 @@ async def _resumed(db: Database, turn: Turn, answered: approve.Answered) -> comm
     work = commit.Resumption(turn, answered, planned)
     before = [answered.answer]
     if work.reaches_out:
-        await db.write(commit.begin_again, work)
+        await db.insist(commit.begin_again, work)
         work = replace(work, planned=await outside.perform(db, turn, planned), is_begun=True)
-    done = await db.write(commit.resume, work)
+    done = await db.insist(commit.resume, work)
     turn.window += [*before, *done.messages, *done.heartbeat]
     turn.past += rules.past(done.messages)
     return done
@@ -144,11 +144,12 @@ async def _acted(db: Database, work: commit.Work) -> AsyncGenerator[Event]:
     """Run the calls, store the step, and shorten the thread if it has become full."""
     turn, step = work.turn, work.step
     if work.reaches_out and work.spoken is not None:
-        await db.write(commit.begin, work)
+        await db.insist(commit.begin, work)
         _take_in(turn, [work.spoken])
         yield Committed(step.id, [work.spoken], is_whole=False)
         work = replace(work, planned=await outside.perform(db, turn, work.planned), is_begun=True)
-    done = await db.write(commit.step, work)
+    done = await db.insist(commit.step, work)
+    turn.sent = len(work.call.messages)
     _note(turn, done)
     if done.messages:
         yield Committed(step.id, done.messages)
@@ -156,7 +157,7 @@ async def _acted(db: Database, work: commit.Work) -> AsyncGenerator[Event]:
     if work.goes_on and (event := await compact.after_step(db, turn, work.answer, is_over=is_over)):
         yield event
     if done.stop_reason is not None and work.goes_on:
-        await db.write(commit.finish, turn, done.stop_reason)
+        await db.insist(commit.finish, turn, done.stop_reason)
     if done.stop_reason is not None:
         yield Ended(done.stop_reason, turn.spent)
 
@@ -271,5 +272,5 @@ async def _fail(db: Database, turn: Turn, failed: AppError, step: Step | None = 
         reason = "invalid_llm_response"
     elif isinstance(failed, ModelError):
         reason = REASONS.get(failed.code, "llm_api_error")
-    await db.write(commit.finish, turn, reason, failed, step)
+    await db.insist(commit.finish, turn, reason, failed, step)
     return Ended(reason, turn.spent, failed)

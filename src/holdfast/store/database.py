@@ -5,10 +5,12 @@ thread. On SQLite one thread writes, so its queue is the write lock; on PostgreS
 """
 
 import asyncio
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -26,6 +28,16 @@ READERS = 2
 ATTEMPTS = 4
 TRANSIENT = {"40001", "40P01", "55P03"}
 """PostgreSQL: serialization failure, deadlock, lock not available. The unit of work is simply run again."""
+
+AWAY_S = 30.0
+AGAIN_S = 0.5
+"""How long it is insisted on a write while the database is away, and how often it is tried."""
+
+log = logging.getLogger("holdfast.store")
+
+
+class DatabaseAway(Unavailable):
+    """The database did not answer, and nothing of the unit of work was stored."""
 
 
 class Database:
@@ -52,6 +64,18 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(
             self._writers, lambda: self._guarded(True, lambda tx: fn(tx, *args, **kwargs))
         )
+
+    async def insist(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """A write whose loss would cost more than a wait: a database that is away for a moment is waited for."""
+        until = time.monotonic() + AWAY_S
+        while True:
+            try:
+                return await self.write(fn, *args, **kwargs)
+            except DatabaseAway as away:
+                if time.monotonic() > until:
+                    raise
+                log.warning("waiting for the database: %s", away.detail)
+                await asyncio.sleep(AGAIN_S)
 
     def now(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """A unit of work from synchronous code: start-up and the command line."""
@@ -80,13 +104,30 @@ class Database:
 
     def _guarded(self, writing: bool, work: Callable[[Tx], R]) -> R:
         for attempt in range(1, ATTEMPTS + 1):
+            unit = _Unit(work)
             try:
-                return self._run(writing, work)
+                return self._run(writing, unit)
             except exc.DBAPIError as failed:
-                if attempt < ATTEMPTS and _passing(failed, writing):
+                undone = not (writing and unit.is_done)
+                if attempt < ATTEMPTS and _passing(failed, undone):
                     continue
-                raise _explained(failed) from failed
+                raise _explained(failed, undone) from failed
         raise AssertionError("unreachable")
+
+
+class _Unit(Generic[R]):
+    """A unit of work that knows whether it is done; what fails after that is its commit, which may have happened."""
+
+    __slots__ = ("_work", "is_done")
+
+    def __init__(self, work: Callable[[Tx], R]) -> None:
+        self._work = work
+        self.is_done = False
+
+    def __call__(self, tx: Tx) -> R:
+        found = self._work(tx)
+        self.is_done = True
+        return found
 
 
 class _Runner(Protocol):
@@ -138,12 +179,12 @@ class _PostgresRunner:
         pass
 
 
-def _passing(failed: exc.DBAPIError, writing: bool) -> bool:
+def _passing(failed: exc.DBAPIError, undone: bool) -> bool:
     """May the same unit of work simply be run again?"""
-    return getattr(failed.orig, "sqlstate", None) in TRANSIENT or (failed.connection_invalidated and not writing)
+    return getattr(failed.orig, "sqlstate", None) in TRANSIENT or (failed.connection_invalidated and undone)
 
 
-def _explained(failed: exc.DBAPIError) -> AppError:
+def _explained(failed: exc.DBAPIError, undone: bool = False) -> AppError:
     reason = str(failed.orig).strip().split("\n")[0]
     if isinstance(failed, exc.IntegrityError):
         return Conflict(f"This would break a rule of the data: {reason}.")
@@ -152,5 +193,5 @@ def _explained(failed: exc.DBAPIError) -> AppError:
     if "readonly database" in reason:
         return Unavailable("The database file is not writable; check its owner and the mount of its directory.")
     if failed.connection_invalidated or isinstance(failed, exc.OperationalError):
-        return Unavailable(f"The database did not answer: {reason}.")
+        return (DatabaseAway if undone else Unavailable)(f"The database did not answer: {reason.rstrip('.')}.")
     return AppError(f"The database refused a statement: {reason}.")

@@ -11,6 +11,7 @@ from holdfast.kit.reply import encode
 from holdfast.kit.sse import DONE, frame
 from holdfast.loop.events import Began, Committed, Compacted, Ended, Event, Said
 from holdfast.turns.answer import shown, stop_reason, usage, view_of
+from holdfast.turns.frames import Frames
 from holdfast.turns.requests import SendMessage
 from holdfast.turns.shapes import ErrorMessage, Ping
 from holdfast.turns.tokens import Tokens
@@ -22,13 +23,14 @@ class Chunks:
     def __init__(self, run_id: str, body: SendMessage) -> None:
         self._run_id = run_id
         self._view = view_of(body)
-        self._tokens = Tokens(run_id, self._view) if body.stream_tokens else None
+        self._tokens = Tokens(self._view) if body.stream_tokens else None
+        self._frames = Frames(run_id)
 
     def of(self, event: Event) -> list[bytes]:
         """What a client is shown of an event, which may be nothing."""
         match event:
             case Said():
-                return self._tokens.said(event) if self._tokens else []
+                return list(map(self._frames.of, self._tokens.said(event))) if self._tokens else []
             case Committed() if self._tokens:
                 return [frame(encode(message)) for message in self._tokens.committed(list(event.messages))]
             case Committed() | Compacted():

@@ -10,7 +10,7 @@ from holdfast.feed.port import END, Entry, Feed, Topic, Wait
 from holdfast.kit.sse import DONE
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
-from holdfast.store.database import Database
+from holdfast.store.database import Database, DatabaseAway
 from holdfast.turns.chunks import error_frame, ping
 from holdfast.turns.stream import LONGEST_SILENCE_S, silent
 
@@ -107,7 +107,10 @@ class Reader:
 
     async def _after_end(self) -> bytes:
         """A run that is over and told has no more frames than those that are there."""
-        run = await self._db.read(runs.find, self._wanted.who, self._topic.run_id)
+        try:
+            run = await self._db.read(runs.find, self._wanted.who, self._topic.run_id)
+        except DatabaseAway:
+            return b""
         if run is not None and (run.owner is not None or not run.is_over):
             return b""
         last = await self._read(after=max(self._at - 1, 0)) if run is not None else []

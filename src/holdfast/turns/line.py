@@ -61,7 +61,7 @@ class Line:
             freed = self._freed.setdefault(live.run.thread_id, asyncio.Event())
             if live is min(waiting, key=_ticket):
                 models = await self._models.of(live.asked.who)
-                turn = await self._db.write(claim, live.asked, live.begun, models, self._worker)
+                turn = await self._db.insist(claim, live.asked, live.begun, models, self._worker)
                 if turn is not None:
                     return turn
             try:

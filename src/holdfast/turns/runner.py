@@ -290,6 +290,7 @@ class Runner:
         if live.run.is_over:
             live.end(ended_before(live))
             return None
+        await self._ports.models.server.settle()
         turn = await self._line.stand(live)
         if turn is None:
             await self._db.write(runs.mark_cancelled, live.asked.who, [live.run_id])

@@ -37,8 +37,8 @@ def test_without_a_name_it_is_always_the_same_agent(env: Mapping[str, str], org:
 
 def test_reasoning_is_shown_beside_the_answer(env: Mapping[str, str], models: OpenAIServer) -> None:
     models.queue(Reply("Four.", reasoning="two and two"))
-    done = run("chat", env=env, stdin="How many?\n")
-    assert output(done) == "Four.\n"
+    done = run("chat", env=env, stdin="How many?\n/history\n")
+    assert output(done) == "Four.\n> How many?\ntwo and two\nFour.\n"
     assert "two and two" in done.stderr
 
 

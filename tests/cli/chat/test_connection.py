@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.chat.cable import Cable
 from tests.cli.chat.conftest import Open
 from tests.cli.command import run
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
+from tests.harness.cable import Cable
 from tests.harness.fleet import FreshServer
 from tests.harness.server import Server
 from tests.harness.tenants import Org

@@ -1,6 +1,7 @@
 """Where the chat is, an agent's own thread or a conversation of it, and what the server does there."""
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
@@ -90,9 +91,11 @@ class Place:
             self.agent = self.client.call("PATCH", self._of_agent, {"model": handle})
 
     def messages(self, count: int) -> list[dict[str, Any]]:
-        """The newest messages of the thread, oldest first."""
+        """The newest messages of the thread, oldest first; what was thought and said at once keeps its order."""
         path = f"/v1/conversations/{self.id}/messages"
-        return self.client.call("GET", path, limit=count, order="desc", agent_id=self.agent_id)[::-1]
+        found = self.client.call("GET", path, limit=count, order="desc", agent_id=self.agent_id)
+        at_once = [list(parts) for _, parts in groupby(found, key=lambda message: message["id"])]
+        return [part for parts in reversed(at_once) for part in parts]
 
     def last_words(self) -> str:
         """What was said last in this thread."""

@@ -4,8 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-import orjson
-
 from holdfast.errors import AppError
 from holdfast.facades.agents_api.answering import Ending, Exchange, answer
 from holdfast.facades.agents_api.items import items
@@ -17,9 +15,7 @@ from holdfast.messages.shapes import LettaMessage
 from holdfast.store.database import Database
 from holdfast.turns.answer import shown, usage, view_of
 from holdfast.turns.live import Live
-from holdfast.turns.tokens import Tokens
-
-PREFIX = b"data: "
+from holdfast.turns.tokens import Fragment, Tokens
 
 
 class Speech:
@@ -27,7 +23,7 @@ class Speech:
 
     def __init__(self, live: Live, *, sentences: bool) -> None:
         self._view = view_of(live.asked.body)
-        self._tokens = Tokens(live.run_id, self._view)
+        self._tokens = Tokens(self._view)
         self._sentences = Sentences() if sentences else None
         self._number = 0
         self.said = list[LettaMessage]()
@@ -44,14 +40,13 @@ class Speech:
             case _:
                 return []
 
-    def _fragment(self, sent: bytes) -> list[bytes]:
-        """What of a V1 frame is spoken."""
-        delta: dict[str, Any] = orjson.loads(sent[len(PREFIX) :])
-        if delta["message_type"] != "assistant_message":
+    def _fragment(self, fragment: Fragment) -> list[bytes]:
+        """What of it is spoken."""
+        part, text = fragment.part, fragment.text
+        if part.kind != "assistant_message":
             return []
-        text: str = delta["content"]
         if self._sentences is None:
-            return [told("delta", role="assistant", id=delta["id"], content=text)]
+            return [told("delta", role="assistant", id=part.message_id, content=text)]
         return [self._sentence(each) for each in self._sentences.feed(text)]
 
     def _committed(self, messages: list[LettaMessage]) -> list[bytes]:

@@ -5,8 +5,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import orjson
-
 from holdfast.errors import AppError, Conflict
 from holdfast.loop.events import Began, Committed, Ended, Event, Said, Spent
 from holdfast.messages.model import Message, ToolCallPart
@@ -57,7 +55,7 @@ class _Speech:
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._tokens = Tokens(live.run_id, view_of(live.asked.body))
+        self._tokens = Tokens(view_of(live.asked.body))
         self._otid: str | None = None
         self._calls: Sequence[ToolCallPart] = ()
 
@@ -73,8 +71,7 @@ class _Speech:
                 self._tokens.thinking, self._tokens.asks = event.thinking, event.asks
                 return []
             case Said():
-                frames = self._tokens.said(event)
-                return [self._text(orjson.loads(frame.removeprefix(b"data: "))) for frame in frames]
+                return [self._text(fragment.part.otid, fragment.text) for fragment in self._tokens.said(event)]
             case Committed():
                 return self._committed(list(event.messages))
             case Ended():
@@ -82,16 +79,14 @@ class _Speech:
             case _:
                 return []
 
-    def _text(self, shown: Mapping[str, Any]) -> SaidText:
-        begins = self._otid is not None and shown["otid"] != self._otid
-        self._otid = shown["otid"]
-        said: str | list[dict[str, str]] = shown["content"]
-        text = said if isinstance(said, str) else "".join(part["text"] for part in said)
+    def _text(self, otid: str, text: str) -> SaidText:
+        begins = self._otid is not None and otid != self._otid
+        self._otid = otid
         return SaidText(BETWEEN + text if begins else text)
 
     def _committed(self, messages: list[Message]) -> list[Piece]:
         self._calls = next((message.waiting for message in messages if message.waiting), self._calls)
-        return [self._text(shown) for shown in self._tokens.committed(messages)]
+        return [self._text(*_told(shown)) for shown in self._tokens.committed(messages)]
 
     def _over(self, ended: Ended) -> list[Piece]:
         if ended.error is not None:
@@ -103,6 +98,12 @@ class _Speech:
         if asking:
             raise AsksPerson(_asks(self._live.run, asking))
         return [ClientCalls(self._calls), Over("tool_calls", ended.spent)]
+
+
+def _told(shown: Mapping[str, Any]) -> tuple[str, str]:
+    """The otid of a message, and its text."""
+    said: str | list[dict[str, str]] = shown["content"]
+    return shown["otid"], said if isinstance(said, str) else "".join(part["text"] for part in said)
 
 
 def _asks(run: Run, names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The network between a client and its server, which can be cut."""
+"""The network between a client and its server, which can be cut, for a moment or for longer."""
 
 import socket
 import threading
@@ -14,12 +14,18 @@ class Cable:
         self._port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
+        self.is_unplugged = False
+        """New connections are closed at once, as long as this is so."""
         self.cut_before = b""
         """Cut, once, instead of passing on an answer that holds this."""
 
     @property
+    def port(self) -> int:
+        return self._listener.getsockname()[1]
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -34,10 +40,20 @@ class Cable:
             _close(end)
         self._open.clear()
 
+    def unplug(self) -> None:
+        self.is_unplugged = True
+        self.cut()
+
+    def plug(self) -> None:
+        self.is_unplugged = False
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                if self.is_unplugged:
+                    _close(near)
+                    continue
                 far = socket.create_connection(("127.0.0.1", self._port))
                 self._open += [near, far]
                 threading.Thread(target=self._relay, args=(near, far), daemon=True).start()
