@@ -86,6 +86,22 @@ def test_who_waits_cannot_be_asked(org: Org, models: OpenAIServer) -> None:
 
 
 @pytest.mark.contract("tools.agents.cycles")
+def test_who_asks_each_other_does_not_wait_for_ever(org: Org, models: OpenAIServer) -> None:
+    everyone = [make(org, name) for name in ("Ann", "Bob", "Cid")]
+    goes_on = threading.Event()
+    sent: list[Later] = []
+    for number, agent_id in enumerate(everyone):
+        models.queue(Reply(calls=ask(everyone[(number + 1) % 3]).calls, waits=goes_on))
+        sent.append(sending(org, f"agents/{agent_id}", "Ask the next one."))
+        until(lambda: len(models.chats) > number, "a model that is asked", PATIENCE)  # noqa: B023 -- called at once
+    goes_on.set()
+    returns = [only_return(each.result().json()["messages"]) for each in sent]
+    failed = [text for status, text in returns if status == "error"]
+    assert failed
+    assert all("in the end for yours" in text and all(id in text for id in everyone) for text in failed)
+
+
+@pytest.mark.contract("tools.agents.cycles")
 def test_messages_without_answers_do_not_go_on_for_ever(org: Org, models: OpenAIServer) -> None:
     once = {"tool_rules": [{"type": "exit_loop", "tool_name": TELL}]}
     ann, bob = make(org, "Ann", **once), make(org, "Bob", **once)
