@@ -44,6 +44,20 @@ async def test_concurrent_calls_install_once_and_other_versions_go_elsewhere(pac
     assert await packages.directory(wanted, ()) == first
 
 
+async def test_packages_are_installed_anew(packages: Packages, shop: Path) -> None:
+    first = await packages.directory(needs("greeting<2"), ())
+    assert first is not None
+    wheels.build(shop, "greeting", "1.1", "WORD = 'hi'\n")
+    assert await packages.directory(needs("greeting<2"), ()) == first
+    for number in (2, 3):
+        await packages.renew(needs("greeting<2"), ())
+        newest = await packages.directory(needs("greeting<2"), ())
+        assert newest is not None
+        assert (newest / "greeting.py").read_text() == "WORD = 'hi'\n"
+        assert first.exists() == (number == 2)
+    await packages.renew([], ("pydantic",))
+
+
 async def test_a_failure_is_told_and_leaves_nothing(packages: Packages, tmp_path: Path) -> None:
     with pytest.raises(Unpacked, match=r"nowhere could not be installed for this tool: .*nowhere") as refused:
         await packages.directory(needs("nowhere"), ())
