@@ -223,6 +223,26 @@ def test_more_than_there_is_cannot_be_taken(sandbox: Sandboxed, taking: str) -> 
     still_works(sandbox)
 
 
+SPREAD = """
+import os, time
+def f(before, each):
+    shared, own = bytearray(b"x") * before, None
+    for _ in range(4):
+        if os.fork() == 0:
+            own = bytearray(b"x") * each
+            time.sleep(60)
+    time.sleep(1)
+    return "done"
+"""
+
+
+def test_many_processes_share_what_one_may_take(isolated: Sandboxed) -> None:
+    outcome = isolated.call(SPREAD, before=1, each=100 * 2**20)
+    assert outcome.error == "Its processes used more than 256 MB of memory together and were stopped."
+    assert isolated.call(SPREAD, before=100 * 2**20, each=1).value == "done"
+    still_works(isolated)
+
+
 @pytest.mark.parametrize(
     "source",
     [
