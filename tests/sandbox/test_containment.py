@@ -365,6 +365,7 @@ def test_arguments_stay_data(isolated: Sandboxed) -> None:
     [
         ("object()", "It returned a object, which is not JSON."),
         ("circle()", "It returned something that nests more than 100 levels deep, or contains itself."),
+        ("deep(100_000)", "It returned something that nests more than 100 levels deep, or contains itself."),
         ("'x' * 50_000_000", "It returned 50.0 MB of JSON; at most 1.0 MB can be returned."),
     ],
 )
@@ -373,6 +374,11 @@ def test_what_is_no_json_is_told(isolated: Sandboxed, returned: str, said: str) 
 def circle():
     made = {{}}
     made["self"] = made
+    return made
+def deep(levels):
+    made = []
+    for _ in range(levels):
+        made = [made]
     return made
 def f():
     return {returned}
