@@ -103,6 +103,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.recall = _recall(app)
     app.state.find = Find(db, app.state.recall)
     app.state.sandbox = _sandbox(settings)
+    app.state.custom = _custom(app)
     app.state.executors = _executors(app)
     app.state.loader = Loader(db, app.state.recall.settle_folder, show_new)
     app.state.runner = Runner(db, _ports(settings, db, app), settings)
@@ -138,13 +139,12 @@ def _sandbox(settings: Settings) -> Sandbox:
     return chosen(settings.sandbox, settings.environment, limits)
 
 
-def _executors(app: Starlette) -> Executors:
-    """Who runs the tools that are not the server's own, by the type of the tool."""
+def _custom(app: Starlette) -> CustomTools:
     settings: Settings = app.state.settings
     sources = Sources(settings.tool_packages, settings.tool_packages_from, settings.environment)
     packages = Packages(settings.packages_path, sources)
     doors = Doors(app, app.state.keyring)
-    custom = CustomTools(
+    return CustomTools(
         app.state.sandbox,
         packages,
         doors,
@@ -152,6 +152,11 @@ def _executors(app: Starlette) -> Executors:
         settings.tool_timeout_seconds,
         settings.tool_network,
     )
+
+
+def _executors(app: Starlette) -> Executors:
+    """Who runs the tools that are not the server's own, by the type of the tool."""
+    custom: CustomTools = app.state.custom
     mcp = McpTools(app.state.db, app.state.mcp)
     return {"custom": custom, "external_langchain": custom, "external_composio": custom, "external_mcp": mcp}
 

@@ -38,6 +38,7 @@ NOUNS: dict[str, set[str]] = {
         "archives",
         "files",
         "tools",
+        "mcp",
     },
     "providers": {*NOUN, "llm", "embed", "agents"},
     "groups": {*NOUN, "identities", "blocks", "messages", "agents"},

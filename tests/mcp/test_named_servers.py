@@ -1,5 +1,6 @@
 """MCP servers by the API of names, as clients before 1.0 use it: raw HTTP."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -48,6 +49,24 @@ def test_putting_a_server_again_renews_it(client: Client, zoo: Zoo) -> None:
     again = client.http.put(ROOT, json={"server_name": name, "server_url": zoo.url("streaming")}).json()
 
     assert [each["server_url"] for each in again] == [zoo.url("streaming")]
+
+
+def test_the_same_and_others_at_once(client: Client, zoo: Zoo) -> None:
+    """As when several servers of ours start on one database, with the same settings."""
+    zoo.animals["plain"].tools = [tool(f"tool_{number}") for number in range(20)]
+    names = [client.org.name("named") for _ in range(4)]
+
+    def put_one(number: int) -> int:
+        config = {"server_name": names[number % 4], "type": "streamable_http", "server_url": zoo.url("plain")}
+        return client.http.put(ROOT, json=config, timeout=60).status_code
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(put_one, range(12)))
+
+    assert answers == [200] * 12
+    assert sorted(client.http.get(ROOT).json()) == sorted(names)
+    servers = client.http.get("/v1/mcp-servers/").json()
+    assert [len(client.tools(each)) for each in servers] == [20] * 4
 
 
 @pytest.mark.contract("mcp.by-name.tools")

@@ -2,16 +2,19 @@
 
 import json
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
+from tests.harness.fleet import FreshServer
 from tests.harness.models import MODEL
 from tests.harness.tenants import Org, new_org
 from tests.harness.waiting import until
 from tests.turns.listening import Later, active, sending
+from tests.turns.test_processes import on
 
 ASK, TELL = "send_message_to_agent_and_wait_for_reply", "send_message_to_agent_async"
 TAGGED = "send_message_to_agents_matching_tags"
@@ -83,6 +86,41 @@ def test_who_waits_cannot_be_asked(org: Org, models: OpenAIServer) -> None:
     assert (status, f"{ann} → {bob} → {cid}" in refused) == ("error", True)
     assert returned(org, ann, ASK, message="Hello", other_agent_id=ann)[0] == "error"
     assert "is you" in returned(org, ann, TELL, message="Hello", other_agent_id=ann)[1]
+
+
+@pytest.mark.contract("tools.agents.cycles")
+def test_who_asks_each_other_does_not_wait_for_ever(org: Org, models: OpenAIServer) -> None:
+    circle([org, org, org], models)
+
+
+@pytest.mark.contract("tools.agents.cycles")
+@pytest.mark.parametrize("engine", ["postgres"])
+def test_nor_when_each_is_worked_on_by_another_server(fresh_server: FreshServer, models: OpenAIServer) -> None:
+    database = fresh_server.fleet.new_database()
+    first = fresh_server(database=database)
+    key = (first.data / "encryption.key").read_text()
+    org = new_org(first)
+    circle([org, on(fresh_server({"HOLDFAST_ENCRYPTION_KEY": key}, database=database), org)], models)
+
+
+def circle(places: list[Org], models: OpenAIServer) -> None:
+    """Agents that each ask the next one, at the same time: at least one of them is told that this leads nowhere."""
+    everyone = [make(place, place.name("agent")) for place in places]
+    goes_on = threading.Event()
+    sent: list[Later] = []
+    for number, (place, agent_id) in enumerate(zip(places, everyone, strict=True), 1):
+        models.queue(Reply(calls=ask(everyone[number % len(everyone)]).calls, waits=goes_on))
+        sent.append(sending(place, f"agents/{agent_id}", "Ask the next one."))
+        until(partial(_are_asked, models, number), "a model that is asked", PATIENCE)
+    goes_on.set()
+    returns = [only_return(each.result().json()["messages"]) for each in sent]
+    failed = [text for status, text in returns if status == "error"]
+    assert failed
+    assert all("in the end for yours" in text and all(id in text for id in everyone) for text in failed)
+
+
+def _are_asked(models: OpenAIServer, number: int) -> bool:
+    return len(models.chats) >= number
 
 
 @pytest.mark.contract("tools.agents.cycles")

@@ -9,6 +9,8 @@ import pytest
 
 from holdfast.tools.model import PipRequirement
 from holdfast.tools.packages import Packages, Sources, Unpacked
+from tests.harness.fleet import FreshServer, engines
+from tests.harness.tenants import new_org
 from tests.tools import wheels
 
 
@@ -87,3 +89,36 @@ async def test_pydantic_is_lent_to_tools_that_import_it(tmp_path: Path) -> None:
     )
     said, complained = await process.communicate()
     assert (said.decode().strip(), complained.decode()) == ("pydantic.main", "")
+
+
+GREET = '''
+import greeting
+
+def greet() -> str:
+    """Greet."""
+    return greeting.WORD
+'''
+
+
+@pytest.mark.contract("tools.packages.renew")
+@pytest.mark.parametrize("engine", engines()[:1])
+def test_a_tool_finds_its_packages_and_a_release_when_they_are_renewed(fresh_server: FreshServer, shop: Path) -> None:
+    server = fresh_server({"HOLDFAST_TOOL_PACKAGES": "true", "HOLDFAST_TOOL_PACKAGES_FROM": str(shop)})
+    org = new_org(server)
+    tool = {"source_code": GREET, "pip_requirements": [{"name": "greeting", "version": "<2"}]}
+
+    def greeted() -> str:
+        answer = org.http.post("/v1/tools/run", json={**tool, "args": {}}, timeout=120).json()
+        assert answer["status"] == "success", answer
+        return answer["tool_return"]
+
+    assert greeted() == "hello"
+    org.http.post("/v1/tools/", json=tool).raise_for_status()
+    wheels.build(shop, "greeting", "1.1", "WORD = 'hi'\n")
+    assert greeted() == "hello"
+    (made,) = (server.data / "tool-packages").iterdir()
+    made.with_name(f"{made.name[:-1]}0").mkdir()
+    renewed = org.http.post("/v1/sandbox-config/local/recreate-venv", timeout=120)
+    assert (renewed.status_code, renewed.json()["type"]) == (200, "local")
+    assert sorted(each.name[-2:] for each in made.parent.iterdir()) == ["-1", "-2"]
+    assert greeted() == "hi"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.fleet import FreshServer
+from tests.harness.fleet import FreshServer, engines
 from tests.harness.tenants import new_org
 
 SOURCE = '''
@@ -33,6 +33,7 @@ def lookup() -> str:
 REACHED: Mapping[str, tuple[str, ...]] = {"none": (), "tagged": ("outward",), "all": ("outward", "inward")}
 
 
+@pytest.mark.parametrize("engine", engines()[:1])
 @pytest.mark.parametrize("setting", REACHED)
 def test_who_reaches_the_network(fresh_server: FreshServer, setting: str) -> None:
     org = new_org(fresh_server({"HOLDFAST_TOOL_NETWORK": setting}))

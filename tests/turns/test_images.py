@@ -14,7 +14,9 @@ from tests.harness.fleet import FreshServer
 from tests.harness.models import MODEL
 from tests.harness.tenants import Org, new_org
 from tests.messages.talking import Json, agent, of_agent, texts
+from tests.turns.approving import pending, result, send
 from tests.turns.listening import asked
+from tests.turns.test_client_tools import CALL, TOOLS
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 DATA = b64encode(PNG).decode()
@@ -70,6 +72,19 @@ def test_an_image_behind_a_url_is_fetched_and_stored(open_org: Org, models: Open
     assert asked(models)[1]["content"][1] == INLINE
     assert stored_image(open_org, owner) == STORED
     assert files.hosts == [f"localhost:{files.port}"]
+
+
+@pytest.mark.contract("turns.images.url")
+def test_images_in_the_results_of_a_client_are_fetched(open_org: Org, models: OpenAIServer, files: FilesServer) -> None:
+    for kind, field in (("approval", "approvals"), ("tool_return", "tool_returns")):
+        owner = agent(open_org, model=MODEL)
+        (call,) = pending(open_org, models, owner, CALL, **TOOLS)
+        for path, status in (("/gone", 400), ("/a.png", 200)):
+            image = {"type": "image", "source": {"type": "url", "url": files.url + path}}
+            item = {"type": kind, field: [result(call, [image])]}
+            assert send(open_org, f"agents/{owner}", item, **TOOLS).status_code == status
+        (back,) = [each for each in of_agent(open_org, owner) if each["message_type"] == "tool_return_message"]
+        assert back["tool_returns"][0]["tool_return"][0]["source"] == STORED
 
 
 def test_redirects_are_followed_and_checked_again(open_org: Org, models: OpenAIServer, files: FilesServer) -> None:

@@ -204,7 +204,9 @@ class Settings:
         about="How code of others is kept apart; auto: as well as this machine can. off: it is not run.",
     )
     sandbox_memory_mb: int = setting(
-        512, whole(64, 1_000_000), about="How much memory each process of such code may have, in MB."
+        512,
+        whole(64, 1_000_000),
+        about="How much memory such code may have, in MB: each of its processes, and all of them together.",
     )
     sandbox_scratch_mb: int = setting(
         64, whole(1, 100_000), about="How much it may keep in files while it runs, in MB."

@@ -188,15 +188,10 @@ async def perform(db: Database, turn: Turn, planned: Sequence[Planned]) -> list[
 
 async def _all(turn: Turn, tasks: Sequence["asyncio.Task[None]"]) -> None:
     """Wait for all of them; when the turn is cancelled they are too."""
-    turn.asking = asyncio.current_task()
     try:
-        await asyncio.wait(tasks)
-    except asyncio.CancelledError:
-        if not turn.is_cancelled or turn.asking is None:
-            raise
-        turn.asking.uncancel()
+        with turn.interruptible():
+            await asyncio.wait(tasks)
     finally:
-        turn.asking = None
         left = [task for task in tasks if not task.done()]
         for task in left:
             task.cancel()

@@ -3,6 +3,7 @@
 The prompt stays as it is, and so does what providers have cached of it; nothing of this is stored as a message.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,8 @@ from holdfast.llm.tokens import estimate
 from holdfast.messages.model import Message, TextPart
 
 TAG = "recalled_memories"
+MARK = re.compile(rf"<(?=/?{TAG})", re.IGNORECASE)
+"""What a memory must not say, or it could end the place where it is quoted."""
 LONGEST = 1_200
 """Characters that are shown of one memory."""
 
@@ -31,7 +34,7 @@ class RecalledMemory:
     def line(self, timezone: str | None) -> str:
         when = self.at.astimezone(zone(timezone)).date().isoformat()
         said_by = f", {self.role}" if self.role else ""
-        text = self.text.replace(f"</{TAG}>", "")
+        text = MARK.sub("< ", self.text)
         cut = text if len(text) <= LONGEST else f"{text[:LONGEST]} […]"
         return f"- [{self.id}, {when}{said_by}] {cut}"
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from holdfast.agents.model import Agent
 from holdfast.auth.model import Who
-from holdfast.llm.model import ModelCard, Provider
+from holdfast.llm.model import Delta, ModelCard, Provider
 from holdfast.llm.models import Models
 from holdfast.loop import dialect, rules
 from holdfast.loop.approve import Answered, chained
@@ -83,7 +84,7 @@ class Turn:
     """Why the turn is over although its run is not: the process died between the two."""
     is_cancelled: bool = False
     asking: "asyncio.Task[Any] | None" = None
-    """The task that waits for the model, while it does."""
+    """The task that waits for the model or a tool, while it does."""
     steps_done: int = 0
     """How many steps of the run are stored; another process may have made the first ones."""
     past: list[Past] = field(default_factory=list[Past])
@@ -107,6 +108,19 @@ class Turn:
         self.is_cancelled = True
         if self.asking is not None:
             self.asking.cancel()
+
+    @contextmanager
+    def interruptible(self) -> Generator[None]:
+        """What is done within is left when the turn is cancelled, and the turn goes on behind it."""
+        self.asking = task = asyncio.current_task()
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not self.is_cancelled or task is None:
+                raise
+            task.uncancel()
+        finally:
+            self.asking = None
 
     @property
     def question(self) -> Message | None:
@@ -146,6 +160,17 @@ class Turn:
     @property
     def elapsed_ns(self) -> int:
         return int((time.monotonic() - self.started) * 1e9)
+
+
+@asynccontextmanager
+async def listening(turn: Turn, stream: AsyncIterator[Delta]) -> AsyncGenerator[None]:
+    """While a model's stream is read: it is left when the turn is cancelled, and closed in any case."""
+    try:
+        with turn.interruptible():
+            yield
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()
 
 
 def inputs_of(run: Run) -> list[Message]:

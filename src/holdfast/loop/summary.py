@@ -1,8 +1,7 @@
 """Writing down what leaves a thread's view: a model's summary, or a plain note when no model has one to give."""
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -12,7 +11,7 @@ from holdfast.llm.model import Call, ModelCard, Provider, TextDelta
 from holdfast.llm.settings import CompactionSettings
 from holdfast.llm.tokens import CHARACTERS_PER_TOKEN, estimate
 from holdfast.loop import context, size
-from holdfast.loop.state import Turn
+from holdfast.loop.state import Turn, listening
 from holdfast.messages.model import ImagePart, Message, Part, Role, TextPart, ToolCallPart, ToolReturnPart
 
 INPUT_SHARE = 0.7
@@ -163,23 +162,14 @@ async def _said(task: Task, writer: Writer, call: Call) -> str:
     turn, said, longest = task.turn, list[str](), task.tokens * CHARACTERS_PER_TOKEN
     if turn.is_cancelled:
         return ""
-    turn.asking = asyncio.current_task()
     stream = writer.provider.stream(call)
-    try:
+    async with listening(turn, stream):
         async for delta in stream:
             if isinstance(delta, TextDelta):
                 said.append(delta.text)
                 longest -= len(delta.text)
             if longest < 0 or turn.is_cancelled:
                 break
-    except asyncio.CancelledError:
-        if not turn.is_cancelled or turn.asking is None:
-            raise
-        turn.asking.uncancel()
-    finally:
-        turn.asking = None
-        if isinstance(stream, AsyncGenerator):
-            await stream.aclose()
     return task.cut("".join(said))
 
 

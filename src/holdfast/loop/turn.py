@@ -1,8 +1,7 @@
 """The one loop: build the context, ask the model, act, commit the step; until the model has nothing more to do."""
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,7 +17,7 @@ from holdfast.loop.answer import Answer
 from holdfast.loop.dialect import THINKING
 from holdfast.loop.events import Began, Committed, Ended, Event, Said
 from holdfast.loop.recollect import recollect
-from holdfast.loop.state import Turn
+from holdfast.loop.state import Turn, listening
 from holdfast.messages.model import Message, ToolCallPart
 from holdfast.runs.model import StopReason
 from holdfast.steps.model import Step
@@ -194,27 +193,13 @@ async def _ask(turn: Turn, call: Call, answer: Answer) -> AsyncGenerator[Delta]:
     """The model's deltas, until it is done or the run is cancelled; closing this closes the model's stream."""
     if turn.is_cancelled:
         return
-    turn.asking = asyncio.current_task()
     stream = steady.stream(turn, call) if turn.is_small else turn.provider.stream(call)
-    try:
+    async with listening(turn, stream):
         async for delta in stream:
             if turn.first_token_ns is None:
                 turn.first_token_ns = turn.elapsed_ns
             if answer.add(delta):
                 yield delta
-    except asyncio.CancelledError:
-        if not turn.is_cancelled or turn.asking is None:
-            raise
-        turn.asking.uncancel()
-    finally:
-        turn.asking = None
-        await aclose(stream)
-
-
-async def aclose(stream: AsyncIterator[Delta]) -> None:
-    """End a stream that may not be used up."""
-    if isinstance(stream, AsyncGenerator):
-        await stream.aclose()
 
 
 def _new_step(turn: Turn) -> Step:

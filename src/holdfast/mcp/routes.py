@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import Body, Query, Response
+from fastapi import Query, Response
 
 from holdfast.auth.caller import Caller, Db
 from holdfast.errors import AppError
@@ -14,15 +14,13 @@ from holdfast.kit.routes import Router
 from holdfast.mcp import store
 from holdfast.mcp.asked import Callback, Mcp
 from holdfast.mcp.connect import connecting
-from holdfast.mcp.execute import call
-from holdfast.mcp.model import CallArguments, CreateMCPServerRequest, NamedServer, UpdateMCPServerRequest
-from holdfast.mcp.wire import AnyMCPServer, Synced, ToolExecutionResult, execution, shown
+from holdfast.mcp.model import CreateMCPServerRequest, NamedServer, UpdateMCPServerRequest
+from holdfast.mcp.wire import AnyMCPServer, Synced, shown
 from holdfast.tools.model import Tool
 
 router = Router("mcp-servers")
 
 OfAgent = Annotated[str | None, Query(description="The agent whose secrets fill the templates of headers.")]
-Called = Annotated[CallArguments | None, Body()]
 
 
 @router.get("/mcp-servers/", list[AnyMCPServer])
@@ -98,14 +96,3 @@ async def retrieve_mcp_tool(mcp_server_id: McpServerId, tool_id: ToolId, who: Ca
     """One tool of a server."""
     await db.read(store.get, who, mcp_server_id)
     return reply(await db.read(store.tool_of, who, mcp_server_id, tool_id))
-
-
-@router.post("/mcp-servers/{mcp_server_id}/tools/{tool_id}/run", ToolExecutionResult)
-async def run_mcp_tool(
-    mcp_server_id: McpServerId, tool_id: ToolId, who: Caller, db: Db, servers: Mcp, called: Called = None
-) -> Response:
-    """Run a tool of a server; 502 when the server cannot be asked, 408 when it does not answer in time."""
-    server = await db.read(store.get, who, mcp_server_id)
-    tool = await db.read(store.tool_of, who, mcp_server_id, tool_id)
-    arguments = called.args if called else {}
-    return reply(execution(await call(servers, who, server, tool.mcp_name or tool.name, arguments)))

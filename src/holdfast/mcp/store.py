@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from holdfast.auth.model import Who
 from holdfast.errors import BadRequest, Conflict, NotFound
@@ -76,7 +77,13 @@ def every(tx: Tx, who: Who) -> list[McpServer]:
 def put(tx: Tx, who: Who, new: NamedServer) -> McpServer:
     """A server of this name: a new one, or the one there is, renewed."""
     there = find(tx, who, new.server_name)
-    return create(tx, who, new) if there is None else change(tx, who, there.id, new.model_dump())
+    if there is not None:
+        return change(tx, who, there.id, new.model_dump())
+    try:
+        with tx.begin_nested():
+            return create(tx, who, new)
+    except (IntegrityError, Conflict):  # another request was faster, and has committed
+        return put(tx, who, new)
 
 
 def changed(who: Who, before: McpServer, values: Mapping[str, Any]) -> McpServer:
@@ -132,7 +139,8 @@ def tool_of(tx: Tx, who: Who, id: str, tool_id: str) -> Tool:
 
 
 def sync(tx: Tx, who: Who, server: McpServer, listed: Sequence[Json]) -> Synced:
-    """Make the organization's tools of a server those that it lists now."""
+    """Make the organization's tools of a server those that it lists now; one look at it is taken in after the other."""
+    _lock(tx, who, server.id)
     held = {tool.mcp_name: tool for tool in of_server(tx, who, server.id)}
     wanted = {str(each["name"]): each for each in listed}
     gone = [tool for name, tool in held.items() if name not in wanted]
@@ -140,6 +148,13 @@ def sync(tx: Tx, who: Who, server: McpServer, listed: Sequence[Json]) -> Synced:
     updated = [tool.name for name, tool in held.items() if name in wanted and _renew(tx, who, tool, wanted[name])]
     new = [each for name, each in wanted.items() if name not in held]
     return {"deleted": [tool.name for tool in gone], "updated": updated, "added": _add(tx, who, server, new)}
+
+
+def _lock(tx: Tx, who: Who, id: str) -> None:
+    """Let other looks at a server wait until this one is over; a server that was removed meanwhile is an error."""
+    mine = sa.and_(rows.c.organization_id == who.organization_id, rows.c.id == id)
+    if tx.execute(sa.select(rows.c.id).where(mine).with_for_update()).first() is None:
+        raise rows.missing(id)
 
 
 def _renew(tx: Tx, who: Who, tool: Tool, listed: Json) -> bool:
@@ -155,6 +170,14 @@ def _add(tx: Tx, who: Who, server: McpServer, listed: Sequence[Json]) -> list[st
     """Rows for tools that are new, in the order of the list: the first of it is the newest row."""
     if not listed:
         return []
+    try:
+        with tx.begin_nested():
+            return _insert(tx, who, server, listed)
+    except IntegrityError:  # another server's tools have taken a name, and are committed
+        return _add(tx, who, server, listed)
+
+
+def _insert(tx: Tx, who: Who, server: McpServer, listed: Sequence[Json]) -> list[str]:
     mine = tools.rows.c.organization_id == who.organization_id
     taken = {*registry.names(), *tx.execute(sa.select(tools.rows.c.name).where(mine)).scalars()}
     made = list[Tool]()

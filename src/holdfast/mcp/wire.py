@@ -7,7 +7,6 @@ from typing_extensions import TypedDict
 
 from holdfast.mcp.model import AUTHORIZATION, BEARER, McpServer
 from holdfast.mcp.rpc import Json
-from holdfast.tools.outside import Ran
 
 
 class StdioMCPServer(TypedDict):
@@ -80,30 +79,6 @@ class MCPTool(TypedDict, total=False):
     outputSchema: dict[str, Any] | None
     annotations: dict[str, Any] | None
     health: dict[str, Any] | None
-
-
-class ToolExecutionResult(TypedDict):
-    """What V1 answers when a tool is run on request."""
-
-    status: Literal["success", "error"]
-    func_return: Any
-    agent_state: None
-    stdout: list[str] | None
-    stderr: list[str] | None
-    sandbox_config_fingerprint: str | None
-
-
-def execution(ran: Ran) -> ToolExecutionResult:
-    """What a call came to; of one that failed, V1 keeps the sentence in `stderr`."""
-    failed = ran.status == "error"
-    return {
-        "status": ran.status,
-        "func_return": None if failed else ran.value,
-        "agent_state": None,
-        "stdout": [],
-        "stderr": [ran.output] if failed else [],
-        "sandbox_config_fingerprint": None,
-    }
 
 
 def shown(server: McpServer) -> Json:

@@ -83,6 +83,11 @@ def active_of_agent(tx: Tx, who: Who, agent_id: str) -> list[Run]:
     return rows.all(tx, who, c.agent_id == agent_id, c.status.in_(ACTIVE), order=[c.created_at, c.id])
 
 
+def active_of_all(tx: Tx, who: Who) -> list[Run]:
+    """The runs of an organization that are not over; only those that somebody owns are looked at."""
+    return rows.all(tx, who, c.owner > "", IS_ACTIVE)
+
+
 def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
     tx.execute(rows.table.delete().where(c.organization_id == who.organization_id, c.agent_id == agent_id))
 

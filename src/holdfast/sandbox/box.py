@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from holdfast.errors import AppError
 from holdfast.kit.text import clean, clean_tree
+from holdfast.sandbox import weight
 from holdfast.sandbox.model import SOCKET, Calls, Limits, Program
 from holdfast.sandbox.walls import Needs, Started, Walls
 
@@ -57,7 +58,7 @@ class Box:
     def __init__(self, started: Started, limits: Limits) -> None:
         self._started, self._limits = started, limits
         self._most = limits.result_kb * 1024 + 65536
-        self._flooded, self._scratch_full = asyncio.Event(), False
+        self._flooded, self._excess = asyncio.Event(), ""
 
     @classmethod
     async def start(cls, walls: Walls, needs: Needs, limits: Limits, threads: Executor) -> "Box":
@@ -168,21 +169,25 @@ class Box:
 
     async def _watch(self) -> None:
         """Stop it when it prints without end, or keeps more than it may where nothing else holds it back."""
-        while not (self._flooded.is_set() or self._scratch_full):
+        while not (self._flooded.is_set() or self._excess):
             try:
-                timeout = LOOK_EVERY_S if self._started.scratch else None
-                await asyncio.wait_for(self._flooded.wait(), timeout)
+                await asyncio.wait_for(self._flooded.wait(), LOOK_EVERY_S)
             except TimeoutError:
-                held = await asyncio.to_thread(_holds, self._started.scratch)
-                self._scratch_full = held > self._limits.scratch_mb * 2**20
+                self._excess = await asyncio.to_thread(self._weighed)
         self.kill()
+
+    def _weighed(self) -> str:
+        """What it keeps too much of."""
+        if _holds(self._started.scratch) > self._limits.scratch_mb * 2**20:
+            return f"It kept more than {self._limits.scratch_mb} MB in its directory and was stopped."
+        if weight.held(self._started.process.pid) > self._limits.memory_mb * 2**20:
+            return f"Its processes used more than {self._limits.memory_mb} MB of memory together and were stopped."
+        return ""
 
     def _flood(self) -> str:
         if self._flooded.is_set():
             return f"It printed more than {self._limits.flood // 2**20} MB and was stopped."
-        if self._scratch_full:
-            return f"It kept more than {self._limits.scratch_mb} MB in its directory and was stopped."
-        return ""
+        return self._excess
 
     async def _last_words(self) -> str:
         """Why it ended without an answer."""

@@ -60,7 +60,7 @@ class Limits:
     """What one program may use up, and how many sandboxes wait for one."""
 
     memory_mb: int = 512
-    """Address space of each of its processes."""
+    """Address space of each of its processes, and what all of them may hold together."""
     scratch_mb: int = 64
     """What it may keep in /tmp, and in one file."""
     processes: int = 32

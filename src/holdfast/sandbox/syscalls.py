@@ -133,13 +133,16 @@ KERNEL = (
 )
 """Nothing that a tool needs, and where holes in kernels were found."""
 
-ABSENT = ("clone3", "memfd_create", "io_uring_setup", "io_uring_enter", "io_uring_register")
-"""Answered as by a kernel that is too old: libraries then use calls that a filter can look into."""
+ABSENT = (
+    *("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"),
+    *("memfd_create", "shmget", "msgget", "semget"),
+)
+"""Answered as by a kernel that is too old: libraries then use what can be looked into, and counted."""
 
 OTHERS = (
     *("tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "setpriority", "sched_setaffinity"),
     *("sched_setscheduler", "sched_setattr", "sched_setparam", "ioprio_set", "migrate_pages", "move_pages"),
-    *("shmget", "msgget", "semget", "mq_open", "fork", "vfork"),
+    *("mq_open", "fork", "vfork"),
 )
 """Reach other processes of the same user, where these are in sight."""
 

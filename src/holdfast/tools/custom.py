@@ -1,7 +1,8 @@
 """Running custom tools: what a call needs is put together here, and its source runs in the sandbox."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +14,9 @@ from holdfast.sandbox.model import Outcome, Program, Sandbox
 from holdfast.tools import source
 from holdfast.tools.door import Doors
 from holdfast.tools.fitting import Misfit, fitted
-from holdfast.tools.model import VARIABLE, Tool
+from holdfast.tools.model import VARIABLE, PipRequirement, Tool
 from holdfast.tools.outside import Calling, Ran
-from holdfast.tools.packages import Packages, Unpacked
+from holdfast.tools.packages import LENT, Packages, Unpacked
 from holdfast.tools.source import PythonSource
 
 Language = Literal["python", "javascript", "typescript"]
@@ -30,6 +31,8 @@ GUEST = Path(__file__).with_name("guest.py").read_text()
 """Calls the tool in the sandbox; the arguments reach it as data."""
 API_KEY = "LETTA_API_KEY"
 """A tool in whose environment this is gets `client`, which talks to this server."""
+CLIENT = "letta_client"
+"""The module that `client` comes from."""
 NETWORK = "network"
 """The tag of tools that ask for one."""
 WITHOUT_NETWORK = ("Network is unreachable", "name resolution", "Name or service not known", "socket.gaierror")
@@ -71,6 +74,11 @@ class CustomTools:
             fingerprint=outcome.fingerprint,
         )
 
+    async def renew_packages(self, tools: Iterable[Tool]) -> None:
+        """Install anew what these tools need, for example after a release."""
+        for requirements, imports in _sets(tools):
+            await self.packages.renew(requirements, imports)
+
     def _explained(self, outcome: Outcome) -> Outcome:
         """A failure for want of a network says how a tool gets one."""
         if self.network == "all" or not any(sign in outcome.error for sign in WITHOUT_NETWORK):
@@ -99,7 +107,7 @@ class CustomTools:
         if not (read.uses_client and API_KEY in environment):
             packages = await self.packages.directory(tool.pip_requirements or [], read.imports)
             return await self.sandbox.run(replace(program, packages=packages))
-        packages = await self.packages.directory(tool.pip_requirements or [], {*read.imports, "letta_client"})
+        packages = await self.packages.directory(tool.pip_requirements or [], {*read.imports, CLIENT})
         async with self.doors.open(calling.who) as socket:
             return await self.sandbox.run(replace(program, packages=packages, socket=socket))
 
@@ -115,6 +123,22 @@ def _python(program: Program, read: PythonSource, calling: Calling) -> Program:
         function="holdfast_call",
         arguments={"name": read.name, "arguments": arguments, "agent": calling.agent_state},
     )
+
+
+def _sets(tools: Iterable[Tool]) -> Iterator[tuple[Sequence[PipRequirement], Collection[str]]]:
+    """What Python tools with requirements need, each set once; a source that cannot be read needs nothing."""
+    found: dict[tuple[frozenset[tuple[str, str | None]], frozenset[str]], Sequence[PipRequirement]] = {}
+    for tool in tools:
+        if not tool.pip_requirements or LANGUAGES.get(tool.source_type) != "python":
+            continue
+        with suppress(BadRequest):
+            read = source.read(tool.source_code or "", tool.name)
+            imported = {*read.imports, CLIENT} if read.uses_client else read.imports
+            imports = frozenset(module for module in imported if module in LENT)
+            needs = frozenset((each.name, each.version) for each in tool.pip_requirements)
+            found[needs, imports] = tool.pip_requirements
+    for (_, imports), requirements in found.items():
+        yield requirements, imports
 
 
 def cut(text: str, limit: int) -> str:

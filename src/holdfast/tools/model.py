@@ -134,6 +134,9 @@ VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 LONGEST_VALUE = 100_000
 
 
+Place = Literal["local", "e2b"]
+
+
 class NewSandboxConfig(Shape):
     """What clients of V1 may say of a sandbox; kept as it is. How tools run here is the administrator's to say."""
 
@@ -141,9 +144,9 @@ class NewSandboxConfig(Shape):
 
 
 class SandboxConfig(NewSandboxConfig, Entity):
-    """Holds an organization's variables; each has one."""
+    """Holds variables of an organization, which has one for each place where its tools may run."""
 
-    type: Literal["local"] = "local"
+    type: Place = "local"
     organization_id: str
 
 

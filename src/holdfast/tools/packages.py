@@ -59,16 +59,33 @@ class Packages:
 
     async def directory(self, requirements: Sequence[PipRequirement], imported: Collection[str]) -> Path | None:
         """Where a tool with these requirements, and these imports, finds its packages; None when it needs none."""
-        wanted = sorted({_line(each) for each in requirements})
-        lent = sorted(module for module in imported if module in LENT and _is_installed(LENT[module]))
-        lent = [module for module in lent if not any(_names(line, LENT[module]) for line in wanted)]
+        wanted, lent = _asked_for(requirements, imported)
         if not wanted and not lent:
             return None
         self._check(wanted)
         key = _key(wanted, lent)
-        made = self._root / key
-        if made.is_dir():
-            return made
+        if made := self._made(key):
+            return made[-1]
+        return await self._once(key, self._root / f"{key}-1", wanted, lent)
+
+    async def renew(self, requirements: Sequence[PipRequirement], imported: Collection[str]) -> None:
+        """Install them anew, for whatever starts from now on."""
+        wanted, lent = _asked_for(requirements, imported)
+        if not wanted:
+            return
+        self._check(wanted)
+        key = _key(wanted, lent)
+        made = self._made(key)
+        await self._once(key, self._root / f"{key}-{_number(made[-1]) + 1 if made else 1}", wanted, lent)
+        for outdated in made[:-1]:  # the one before is still seen by programs at work
+            await asyncio.to_thread(shutil.rmtree, outdated, ignore_errors=True)
+
+    def _made(self, key: str) -> list[Path]:
+        """The directories of one set of packages, the newest last."""
+        return sorted(self._root.glob(f"{key}-*"), key=_number)
+
+    async def _once(self, key: str, made: Path, wanted: Sequence[str], lent: Sequence[str]) -> Path:
+        """Make a directory, or wait for whoever makes it."""
         if key not in self._making:
             self._making[key] = asyncio.create_task(self._make(made, wanted, lent))
             self._making[key].add_done_callback(lambda _: self._making.pop(key, None))
@@ -119,6 +136,18 @@ class Packages:
         errors = [line for line in lines if line.startswith(("ERROR", "error", "×"))] or lines[-5:]
         text = " ".join(errors) or f"the installer ended with status {status} and said nothing."
         return text.replace(self._sources.place or "\0", "the package index")[:LONGEST_REASON]
+
+
+def _asked_for(requirements: Sequence[PipRequirement], imported: Collection[str]) -> tuple[list[str], list[str]]:
+    """What is installed for a tool, and what it is lent."""
+    wanted = sorted({_line(each) for each in requirements})
+    lent = sorted(module for module in imported if module in LENT and _is_installed(LENT[module]))
+    return wanted, [module for module in lent if not any(_names(line, LENT[module]) for line in wanted)]
+
+
+def _number(made: Path) -> int:
+    """How often a set of packages had been installed when this directory was made."""
+    return int(made.name.rpartition("-")[2])
 
 
 def _line(requirement: PipRequirement) -> str:

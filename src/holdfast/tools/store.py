@@ -100,6 +100,12 @@ def get(tx: Tx, who: Who, id: str) -> Tool:
     return rows.get(tx, who, id)
 
 
+def with_requirements(tx: Tx, who: Who) -> list[Tool]:
+    """The tools that need packages installed."""
+    custom = rows.all(tx, who, rows.c.tool_type.not_in(OWN_TYPES), rows.c.mcp_server_id.is_(None))
+    return [tool for tool in custom if tool.pip_requirements]
+
+
 def each(tx: Tx, who: Who, ids: Iterable[str]) -> list[Tool]:
     """The tools with these ids in this order; an unknown one is an error."""
     return rows.each(tx, who, ids)

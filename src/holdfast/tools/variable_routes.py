@@ -5,12 +5,15 @@ from typing import Annotated, Any
 from fastapi import Body, Response
 
 from holdfast.auth.caller import Caller, Db
+from holdfast.errors import BadRequest
 from holdfast.kit.entity import Patch
 from holdfast.kit.ids import in_path
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
-from holdfast.tools import variables
+from holdfast.tools import store, variables
+from holdfast.tools.asked import Custom
 from holdfast.tools.model import NewSandboxConfig, NewVariable, SandboxConfig, SandboxVariable
+from holdfast.tools.packages import Unpacked
 
 router = Router("tools")
 
@@ -28,19 +31,35 @@ async def list_sandbox_configs(who: Caller, db: Db) -> Response:
 @router.post("/sandbox-config/", SandboxConfig)
 async def create_sandbox_config(who: Caller, db: Db, new: NewSandboxConfig) -> Response:
     """Make it, or keep what is said of it."""
-    return reply(await db.write(variables.local, who, new.config))
+    return reply(await db.write(variables.of_place, who, "local", new.config))
 
 
 @router.post("/sandbox-config/local", SandboxConfig)
 async def create_local_sandbox_config(who: Caller, db: Db, config: Config) -> Response:
     """The same."""
-    return reply(await db.write(variables.local, who, config))
+    return reply(await db.write(variables.of_place, who, "local", config))
 
 
 @router.post("/sandbox-config/local/default", SandboxConfig)
 async def default_sandbox_config(who: Caller, db: Db) -> Response:
     """What holds the variables of the organization's tools; made when it is missing."""
-    return reply(await db.write(variables.local, who))
+    return reply(await db.write(variables.of_place, who, "local"))
+
+
+@router.post("/sandbox-config/e2b/default", SandboxConfig)
+async def default_e2b_sandbox_config(who: Caller, db: Db) -> Response:
+    """The same for tools that run at E2B. The variables of both are found by every tool, wherever it runs."""
+    return reply(await db.write(variables.of_place, who, "e2b"))
+
+
+@router.post("/sandbox-config/local/recreate-venv", SandboxConfig)
+async def renew_tool_packages(who: Caller, db: Db, custom: Custom) -> Response:
+    """Install what the organization's tools need anew, for calls from now on; 400 when something cannot be had."""
+    try:
+        await custom.renew_packages(await db.read(store.with_requirements, who))
+    except Unpacked as failed:
+        raise BadRequest(str(failed)) from failed
+    return reply(await db.write(variables.of_place, who, "local"))
 
 
 @router.patch("/sandbox-config/{sandbox_config_id}", SandboxConfig)

@@ -9,7 +9,7 @@ from holdfast.auth.model import Who
 from holdfast.errors import BadRequest, Conflict
 from holdfast.kit.ids import new_id
 from holdfast.store.table import Rows, Tx
-from holdfast.tools.model import NewVariable, SandboxConfig, SandboxVariable
+from holdfast.tools.model import NewVariable, Place, SandboxConfig, SandboxVariable
 
 configs = Rows(
     "sandbox_configs",
@@ -29,9 +29,9 @@ def every_config(tx: Tx, who: Who) -> list[SandboxConfig]:
     return configs.all(tx, who)
 
 
-def local(tx: Tx, who: Who, config: Mapping[str, Any] | None = None) -> SandboxConfig:
-    """The organization's config, made when it is missing; what is said of it is kept."""
-    there = configs.first(tx, who)
+def of_place(tx: Tx, who: Who, place: Place, config: Mapping[str, Any] | None = None) -> SandboxConfig:
+    """The organization's config for a place, made when it is missing; what is said of it is kept."""
+    there = configs.first(tx, who, configs.c.type == place)
     if there is None:
         made = SandboxConfig(
             id=new_id("sandbox"),
@@ -39,6 +39,7 @@ def local(tx: Tx, who: Who, config: Mapping[str, Any] | None = None) -> SandboxC
             created_by_id=who.user_id,
             last_updated_by_id=who.user_id,
             config=dict(config or {}),
+            type=place,
         )
         return configs.insert(tx, made)
     return there if config is None else configs.update(tx, who, there.id, {"config": config})

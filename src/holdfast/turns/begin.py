@@ -33,7 +33,7 @@ from holdfast.tools import store as tools
 from holdfast.tools.builtin.context import Chain, Finder, Outside
 from holdfast.tools.model import Tool
 from holdfast.tools.outside import Executors
-from holdfast.turns import inputs, repeats, waiting
+from holdfast.turns import circle, inputs, repeats, waiting
 from holdfast.turns.answer import response, view_of
 from holdfast.turns.past import Progress, said
 from holdfast.turns.requests import SendMessage
@@ -287,7 +287,7 @@ def _run(asked: Asked, agent: Agent, thread: Thread, owner: str) -> Run:
         status="running",
         background=body.background,
         callback_url=asked.callback_url,
-        request=request_of(asked) if body.background else None,
+        request=request_of(asked) if body.background else circle.kept(asked.chain),
         request_key=repeats.key_of(body) if body.background else None,
         base_template_id=agent.base_template_id,
         project_id=agent.project_id,

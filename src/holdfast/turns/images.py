@@ -2,13 +2,16 @@
 
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from holdfast.errors import BadRequest
 from holdfast.kit.egress import Egress
 from holdfast.messages.model import Base64Image, ImagePart, UrlImage
-from holdfast.messages.requests import Content, InputMessage, MessageCreate
+from holdfast.messages.requests import ApprovalCreate, InputMessage, MessageCreate, ToolReturn, ToolReturnCreate
 from holdfast.turns.requests import SendMessage
+
+T = TypeVar("T")
 
 LARGEST = 20 * 2**20
 SECONDS = 20.0
@@ -26,27 +29,48 @@ async def with_images(body: SendMessage, egress: Egress) -> SendMessage:
     """The request with every image in it; itself when it has them all."""
     if isinstance(body.input, list):
         return body.model_copy(update={"input": await _contents(body.input, egress)}) if _names(body.input) else body
-    if not any(_names(item.content) for item in body.items if isinstance(item, MessageCreate)):
+    if not any(_names(content) for item in body.items for content in _all(item)):
         return body
     return body.model_copy(update={"messages": [await _item(item, egress) for item in body.items]})
 
 
-def _names(content: str | list[Content]) -> bool:
+def _all(item: InputMessage) -> list[str | list[Any]]:
+    """All content of an item: its own, or that of the results in it."""
+    return [item.content] if isinstance(item, MessageCreate) else [each.tool_return for each in _results(item)]
+
+
+def _results(item: ApprovalCreate | ToolReturnCreate) -> list[ToolReturn]:
+    answers = item.tool_returns if isinstance(item, ToolReturnCreate) else item.approvals or ()
+    return [each for each in answers if isinstance(each, ToolReturn)]
+
+
+def _names(content: str | list[Any]) -> bool:
     """Does it name images by URL?"""
     return not isinstance(content, str) and any(_url_of(part) is not None for part in content)
 
 
-def _url_of(part: Content) -> str | None:
+def _url_of(part: Any) -> str | None:
     return part.source.url if isinstance(part, ImagePart) and isinstance(part.source, UrlImage) else None
 
 
 async def _item(item: InputMessage, egress: Egress) -> InputMessage:
-    if not isinstance(item, MessageCreate) or isinstance(item.content, str):
-        return item
-    return item.model_copy(update={"content": await _contents(item.content, egress)})
+    if isinstance(item, MessageCreate):
+        return item.model_copy(update={"content": await _contents(item.content, egress)})
+    if isinstance(item, ToolReturnCreate):
+        return item.model_copy(update={"tool_returns": [await _answer(each, egress) for each in item.tool_returns]})
+    return item.model_copy(update={"approvals": [await _answer(each, egress) for each in item.approvals or ()]})
 
 
-async def _contents(parts: list[Content], egress: Egress) -> list[Content]:
+async def _answer(sent: T, egress: Egress) -> T:
+    """An answer about a call; of those that are results, with their images."""
+    if not isinstance(sent, ToolReturn):
+        return sent
+    return sent.model_copy(update={"tool_return": await _contents(sent.tool_return, egress)})
+
+
+async def _contents(parts: str | list[Any], egress: Egress) -> str | list[Any]:
+    if isinstance(parts, str):
+        return parts
     return [part if (url := _url_of(part)) is None else ImagePart(source=await _image(url, egress)) for part in parts]
 
 

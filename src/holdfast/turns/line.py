@@ -7,6 +7,7 @@ from holdfast.errors import Busy
 from holdfast.loop.state import Turn
 from holdfast.providers.organizations import OrganizationModels
 from holdfast.store.database import Database
+from holdfast.turns import circle
 from holdfast.turns.begin import Worker, claim
 from holdfast.turns.live import Live
 
@@ -34,6 +35,8 @@ class Line:
 
     async def stand(self, live: Live) -> Turn | None:
         """The turn, once all earlier runs of the thread are over; None when it was cancelled before."""
+        if live.asked.chain.asker is not None:
+            await self._db.read(circle.refuse, live.asked.who, live.run)
         thread_id = live.run.thread_id
         waiting = self._waiting.setdefault(thread_id, [])
         waiting.append(live)

@@ -46,7 +46,7 @@ class Others:
 
     async def ask(self, sender: Sender, agent_id: str, message: str) -> Sequence[str]:
         """What another agent says; the sender's run takes its own with it when it is cancelled."""
-        chain = Chain((*sender.chain.waiting, sender.agent_id), sender.chain.length + 1)
+        chain = Chain((*sender.chain.waiting, sender.agent_id), sender.chain.length + 1, sender.run_id)
         live = await self._turns.launch(_asked(sender, agent_id, message, chain))
         try:
             with _asking(self._turns.at_work(sender.run_id), live):

@@ -17,7 +17,7 @@ def become(channel: Channel, program: dict[str, Any], setup: dict[str, Any]) -> 
         os._exit(0)
     given = os.path.join(setup["home"], ".program.json")  # noqa: PTH118 -- pathlib would be loaded for it
     with open(given, "w") as file:  # noqa: PTH123 -- pathlib would be loaded for it
-        json.dump({**program, "most": setup["limits"]["result_kb"] * 1024, "packages": setup["packages"]}, file)
+        json.dump({**program, "most": setup["limits"]["result_kb"] * 1024}, file)
     os.set_inheritable(channel.number, True)
     heap = setup["limits"]["memory_mb"] * 3 // 4
     flags = [f"--max-old-space-size={heap}", "--no-warnings", "--disable-wasm-trap-handler"]

@@ -38,16 +38,6 @@ function told(wrong) {
 async function javascriptOf(source) {
   if (program.language !== "typescript") return source;
   if (module.stripTypeScriptTypes) return module.stripTypeScriptTypes(source, { mode: "strip" });
-  if (program.packages) {
-    const find = module.createRequire(path.join(program.packages, "tool.js"));
-    try {
-      const typescript = find("typescript");
-      const options = { module: typescript.ModuleKind.ESNext, target: typescript.ScriptTarget.ES2022 };
-      return typescript.transpileModule(source, { compilerOptions: options }).outputText;
-    } catch (wrong) {
-      if (wrong.code !== "MODULE_NOT_FOUND") throw wrong;
-    }
-  }
   return source;
 }
 

@@ -52,6 +52,8 @@ class Chain:
     """The agents that wait for what it comes to, the first one first."""
     length: int = 0
     """How many messages of agents led to it."""
+    asker: str | None = None
+    """The run that waits for what it comes to."""
 
 
 @dataclass(frozen=True, slots=True)
