@@ -7,7 +7,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
 from holdfast.agents.model import Name, Tokens
 from holdfast.archives.model import Facts, Tags, Text
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Sparse
 from holdfast.llm.settings import LLMConfig
 from holdfast.messages.requests import Content
 from holdfast.tools.rules import ToolRule
@@ -29,7 +29,7 @@ Label = Annotated[str, Field(max_length=500)]
 IdleHours = Annotated[float, Field(gt=0, le=LONGEST_IDLE_H)]
 
 
-class NamedBlock(Shape):
+class NamedBlock(Sparse):
     """A block with a name, a label or both."""
 
     name: Label | None = None
@@ -46,7 +46,7 @@ class NamedBlock(Shape):
         return self
 
 
-class NewApiAgent(Shape):
+class NewApiAgent(Sparse):
     """The body of a create."""
 
     name: Name | None = None
@@ -70,7 +70,7 @@ class NewApiAgent(Shape):
     """A session that nothing was said in for so long begins anew; without it the server's setting counts."""
 
 
-class ToolResult(Shape):
+class ToolResult(Sparse):
     """What a tool that the client has run came to. Without an id it belongs to the waiting call of that name."""
 
     id: Annotated[str | None, Field(validation_alias=AliasChoices("tool_call_id", "id", "call_id"))] = None
@@ -84,7 +84,7 @@ class ToolResult(Shape):
         return self.is_error or self.status == "error"
 
 
-class ApiMessage(Shape):
+class ApiMessage(Sparse):
     """A message by its role; one of the role `tool` is a result."""
 
     role: Literal["user", "system", "assistant", "tool"] = "user"
@@ -93,7 +93,7 @@ class ApiMessage(Shape):
     tool_call_id: str | None = None
 
 
-class WhatIsSaid(Shape):
+class WhatIsSaid(Sparse):
     """The body of a message: what is said, in which session, and the results of tools that the client has run."""
 
     message: str | list[Content] | None = None
@@ -119,13 +119,13 @@ class WhatIsSaid(Shape):
         return self
 
 
-class Interruption(Shape):
+class Interruption(Sparse):
     """The body of a cancel: what the user has heard of the answer. Left out, the answer stays as it is."""
 
     spoken: str | None = None
 
 
-class ImportedCall(Shape):
+class ImportedCall(Sparse):
     """A call in an exported session."""
 
     id: str
@@ -133,7 +133,7 @@ class ImportedCall(Shape):
     arguments: dict[str, Any] | str = Field(default_factory=dict[str, Any])
 
 
-class ImportedMessage(Shape):
+class ImportedMessage(Sparse):
     """A message of an exported session."""
 
     role: Literal["user", "assistant", "tool"]
@@ -145,7 +145,7 @@ class ImportedMessage(Shape):
     created_at: datetime | None = None
 
 
-class ImportedSession(Shape):
+class ImportedSession(Sparse):
     """The body of an import: what an export has answered with, or as much of it as there is."""
 
     session_id: Key | None = None
@@ -153,7 +153,7 @@ class ImportedSession(Shape):
     messages: Annotated[list[ImportedMessage], Field(max_length=MOST_IMPORTED)]
 
 
-class NewMemory(Shape):
+class NewMemory(Sparse):
     """The body of an insert into archival memory."""
 
     content: Annotated[Text, Field(validation_alias=AliasChoices("content", "text"))]
