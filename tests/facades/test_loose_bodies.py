@@ -69,6 +69,17 @@ def test_where_a_model_is_served_tells_when_its_name_does_not(org: Org, config: 
     assert (answer.status_code, answer.json()["llm_config"]["handle"]) == (200, handle or usual), answer.text
 
 
+def test_a_message_and_a_tool_in_other_programs_forms(org: Org, models: OpenAIServer) -> None:
+    id = agent(org, tools=[{"type": "function", "function": WEATHER}])
+    models.queue(Reply("Noted."))
+    assert heard(say(org, id, "The user has left.", role="system")) == "Noted."
+    asked = models.chats[-1].body
+    assert "get_weather" in {tool["function"]["name"] for tool in asked["tools"]}
+    assert (asked["messages"][-1]["role"], "has left" in str(asked["messages"][-1]["content"])) == ("system", True)
+    unknown = org.http.post(f"/api/agents/{id}/messages", json={"message": "Hi", "role": "nobody"})
+    assert (unknown.status_code, "'user'" in unknown.json()["detail"]) == (422, True)
+
+
 def test_an_empty_name_is_still_no_name(org: Org) -> None:
     assert org.http.post("/api/agents", json={"name": ""}).status_code == 422
     assert made(org, name=None)["name"]

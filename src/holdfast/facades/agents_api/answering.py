@@ -128,7 +128,7 @@ def _inputs(said: WhatIsSaid, calls: Sequence[ToolCallPart]) -> list[InputMessag
         found.append(ToolReturnCreate(tool_returns=[_returned(result, left) for result in results]))
     found += [_message(message) for message in said.messages or () if message.role != "tool"]
     if said.message is not None:
-        found.append(MessageCreate(role="user", content=said.message))
+        found.append(MessageCreate(role=said.role, content=said.message))
     return found
 
 

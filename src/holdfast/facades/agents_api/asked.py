@@ -1,7 +1,7 @@
 """What clients of `/api/agents` send: simple bodies, of which nearly everything may be missing."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
@@ -24,7 +24,13 @@ def _key(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _function(sent: Any) -> Any:
+    """A tool may be described as OpenAI's API has it."""
+    return cast(dict[str, Any], sent).get("function", sent) if isinstance(sent, dict) else sent
+
+
 Key = Annotated[str, BeforeValidator(_key)]
+NamedTool = Annotated[str | ClientTool, BeforeValidator(_function)]
 Label = Annotated[str, Field(max_length=500)]
 IdleHours = Annotated[float, Field(gt=0, le=LONGEST_IDLE_H)]
 
@@ -59,7 +65,7 @@ class NewApiAgent(Sparse):
     embedding: str | None = None
     embedding_config: dict[str, Any] | str | None = None
     context_window: Tokens | None = None
-    tools: Annotated[list[str | ClientTool] | None, Field(max_length=MOST_TOOLS)] = None
+    tools: Annotated[list[NamedTool] | None, Field(max_length=MOST_TOOLS)] = None
     tool_rules: list[ToolRule] | None = None
     memory_blocks: Annotated[list[NamedBlock] | None, Field(max_length=MOST_BLOCKS)] = None
     include_base_tools: bool = True
@@ -93,10 +99,16 @@ class ApiMessage(Sparse):
     tool_call_id: str | None = None
 
 
+RESULTS = ("tool_result", "content", "result", "output", "message")
+"""Where the body of a single result has what the tool came to."""
+
+
 class WhatIsSaid(Sparse):
     """The body of a message: what is said, in which session, and the results of tools that the client has run."""
 
     message: str | list[Content] | None = None
+    role: Literal["user", "system", "assistant"] = "user"
+    """Who says the `message`."""
     messages: list[ApiMessage] | None = None
     tool_results: list[ToolResult] | None = None
     session_id: Key | None = None
@@ -111,6 +123,22 @@ class WhatIsSaid(Sparse):
     def session(self) -> str | None:
         """The name of the session: its own, that of a thread, or that of the user."""
         return self.session_id or self.thread_id or self.user_id or None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_a_list_of_results(cls, sent: Any) -> Any:
+        """A single result may stand alone, or be the body itself."""
+        if not isinstance(sent, dict):
+            return sent
+        body = cast(dict[str, Any], sent)
+        if isinstance(body.get("tool_results"), dict):
+            return {**body, "tool_results": [body["tool_results"]]}
+        if body.get("role") != "tool" and body.get("tool_call_id") is None:
+            return body
+        result = {name: body[name] for name in ("tool_call_id", "name", "status", "is_error") if name in body}
+        said = (body[name] for name in RESULTS if body.get(name) is not None)
+        rest = {name: value for name, value in body.items() if name not in {*result, *RESULTS, "role"}}
+        return {**rest, "tool_results": [{**result, "content": next(said, "")}]}
 
     @model_validator(mode="after")
     def _says_something(self) -> "WhatIsSaid":
