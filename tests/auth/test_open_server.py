@@ -64,7 +64,16 @@ def test_names_of_this_machine_are_welcome(server: Server, host: str) -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://evil.example", "https://evil.example:8283", "null", "http://127.0.0.1.evil.example", "file://", "x"],
+    [
+        "http://evil.example",
+        "https://evil.example:8283",
+        "null",
+        "http://127.0.0.1.evil.example",
+        "file://",
+        "x",
+        "app:",
+        "http://[",
+    ],
 )
 def test_pages_from_elsewhere_cannot_write(server: Server, origin: str) -> None:
     before = server.http.get("/v1/blocks/count").json()
@@ -77,7 +86,13 @@ def test_pages_from_elsewhere_cannot_write(server: Server, origin: str) -> None:
     assert "access-control-allow-origin" not in read.headers
 
 
-@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1:5173", "http://app.localhost"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("http://localhost:3000", "http://127.0.0.1:5173", "http://app.localhost"),
+        *("app://obsidian.md", "capacitor://localhost"),
+    ],
+)
 def test_pages_of_this_machine_can_write(server: Server, origin: str) -> None:
     made = server.http.post("/v1/blocks/", json=BLOCK, headers={"Origin": origin})
     assert made.status_code == 200

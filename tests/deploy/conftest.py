@@ -33,7 +33,7 @@ def stack(shared: Fleet) -> Iterator[Stack]:
         settings = {
             "HOLDFAST_PG_SCHEMA": "public",
             "HOLDFAST_REDIS_URL": redis.url,
-            "HOLDFAST_KEEPALIVE_SECONDS": "0.2",
+            "HOLDFAST_KEEPALIVE_SECONDS": "120",  # no ping carries on what a proxy holds back
             "LETTA_SERVER_SECURE": "false",
             "LETTA_SERVER_CORS_ORIGINS": ORIGINS,
             "OPENAI_API_KEY": "scripted",

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,15 @@ def composed(path: Path) -> dict[str, Any]:
 def env_file(path: Path) -> dict[str, str]:
     lines = (line for line in path.read_text().splitlines() if line and not line.startswith("#"))
     return dict(line.split("=", 1) for line in lines)
+
+
+def test_compose_files_keep_to_the_specification(tmp_path: Path) -> None:
+    check = [str(Path(sys.executable).with_name("check-jsonschema")), "--builtin-schema", "vendor.compose-spec"]
+    run([*check, str(STACK), str(ALONE)], tmp_path)
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text(STACK.read_text().replace("start_period: 120s", "start_perlod: 120s"))
+    refused = done([*check, str(wrong)], tmp_path)
+    assert (refused.returncode, "start_perlod" in refused.stdout) == (1, True)
 
 
 @pytest.mark.parametrize("path", [STACK, ALONE], ids=["stack", "alone"])

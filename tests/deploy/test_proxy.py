@@ -1,7 +1,8 @@
 """Through nginx with the configuration of the stack: streams pass unbuffered, and pages of other origins may call."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -10,6 +11,17 @@ import pytest
 from tests.deploy.conftest import WORDS, Stack
 from tests.harness import clients
 from tests.harness.nginx import Nginx
+from tests.harness.waiting import until
+
+Through = Callable[[Mapping[str, str]], httpx.Client]
+
+SHIPPED: Mapping[str, str] = {}
+PACKED = {"gzip off;": "gzip on; gzip_types text/event-stream;"}
+"""Nginx passes on what it has kept as soon as it may; what compresses it waits for more, unless it is told to flush."""
+DEAF = PACKED | {"proxy_cache off;": "proxy_cache off; proxy_ignore_headers X-Accel-Buffering;"}
+"""Whatever the server says in its headers, the configuration decides whether words are held back."""
+BUFFERED = PACKED | {"proxy_buffering off;": "proxy_buffering on;"}
+"""The configuration holds words back; the server's header says not to."""
 
 ALLOWED = (
     "app://obsidian.md",
@@ -25,6 +37,26 @@ ASKED = {"access-control-request-method": "POST", "access-control-request-header
 def proxy(stack: Stack) -> Iterator[httpx.Client]:
     with clients.raw(stack.nginx.url) as http:
         yield http
+
+
+@pytest.fixture
+def through(stack: Stack) -> Iterator[Through]:
+    """Clients of proxies whose configurations are the shipped one with these edits."""
+    started = dict[str, tuple[Nginx, httpx.Client]]()
+
+    def proxied(edits: Mapping[str, str]) -> httpx.Client:
+        if not edits:
+            return started.setdefault("", (stack.nginx, clients.raw(stack.nginx.url)))[1]
+        own = Nginx(stack.server.port, edits)
+        started[own.url] = (own, clients.raw(own.url))
+        own.start()
+        return started[own.url][1]
+
+    yield proxied
+    for nginx, http in started.values():
+        http.close()
+        if nginx is not stack.nginx:
+            nginx.remove()
 
 
 def agent(proxy: httpx.Client) -> str:
@@ -46,7 +78,12 @@ def next_of(stream: Iterator[dict[str, Any]], kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("background", [False, True])
-def test_each_word_arrives_before_the_model_says_the_next(stack: Stack, proxy: httpx.Client, background: bool) -> None:
+@pytest.mark.parametrize("edits", [SHIPPED, DEAF, BUFFERED], ids=["shipped", "configuration", "header"])
+def test_each_word_arrives_before_the_model_says_the_next(
+    stack: Stack, through: Through, edits: Mapping[str, str], background: bool
+) -> None:
+    """The configuration sees to it by itself, and so does the header that the server sends."""
+    proxy = through(edits)
     body = {"input": "go on", "streaming": True, "stream_tokens": True, "background": background}
     heard = list[str]()
     with proxy.stream("POST", f"/v1/agents/{agent(proxy)}/messages/stream", json=body, timeout=60) as answer:
@@ -60,6 +97,33 @@ def test_each_word_arrives_before_the_model_says_the_next(stack: Stack, proxy: h
         kinds = [event["message_type"] for event in stream]
     assert heard == list(WORDS)
     assert kinds[-2:] == ["stop_reason", "usage_statistics"]
+
+
+def test_with_neither_of_them_words_are_held_back(stack: Stack, through: Through) -> None:
+    """The test above can fail: here each word has left the server before the next is said, and none has arrived."""
+    proxy, direct = through({**DEAF, **BUFFERED}), stack.server.http
+    id = agent(direct)
+    body = {"input": "go on", "streaming": True, "stream_tokens": True, "background": True, "include_pings": False}
+
+    said = list[str]()
+
+    def said_before() -> list[int]:
+        """How many words the server had let go by the time that each arrived."""
+        with proxy.stream("POST", f"/v1/agents/{id}/messages/stream", json=body, timeout=60) as answer:
+            return [len(said) for event in events(answer) if event["message_type"] == "assistant_message"]
+
+    with ThreadPoolExecutor(1) as beside:
+        held = beside.submit(said_before)
+        run = until(lambda: direct.get("/v1/runs/", params={"agent_id": id}).json(), "a run of the agent", 30)[0]
+        with direct.stream("POST", f"/v1/runs/{run['id']}/stream", json={}, timeout=60) as answer:
+            stream = events(answer)
+            for word in WORDS:
+                stack.models.step()
+                assert next_of(stream, "assistant_message")["content"] == word
+                said.append(word)
+            assert [event["message_type"] for event in stream][-2:] == ["stop_reason", "usage_statistics"]
+    assert len(held.result()) == len(WORDS)
+    assert min(held.result()) >= len(WORDS) - 1
 
 
 @pytest.mark.parametrize("origin", ALLOWED)

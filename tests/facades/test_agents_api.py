@@ -132,6 +132,8 @@ RESULTS: Mapping[str, Callable[[Json], Json]] = {
     "by name": lambda call: {"tool_results": [{"name": "get_weather", "result": "Sunny, 72°F"}]},
     "the only one": lambda _: {"tool_results": [{"output": "Sunny, 72°F"}]},
     "as a message": lambda call: {"messages": [{"role": "tool", "tool_call_id": call["id"], "content": "Sunny, 72°F"}]},
+    "alone": lambda call: {"tool_results": {"tool_call_id": call["id"], "content": "Sunny, 72°F"}},
+    "as the body": lambda call: {"role": "tool", "tool_call_id": call["id"], "message": "Sunny, 72°F"},
     "with more": lambda call: {"tool_results": [{"id": call["id"], "content": "Sunny, 72°F"}], "message": "Well?"},
 }
 

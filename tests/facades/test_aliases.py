@@ -42,7 +42,7 @@ def test_folders_and_servers_by_other_verbs(org: Org, models: OpenAIServer) -> N
     assert org.http.post(f"/v1/agents/{id}/folders/{folder}").status_code == 200
     assert [each["id"] for each in org.http.get(f"/v1/agents/{id}/folders").json()] == [folder]
     http = org.server.http  # only an administrator may name addresses of this machine
-    named = {"server_name": org.name("own"), "server_url": f"{org.server.url}/mcp"}
+    named = {"server_name": org.name("own"), "server_type": "streamable-http", "server_url": f"{org.server.url}/mcp"}
     server = http.post("/v1/tools/mcp/servers", json=named).json()["id"]
     place = f"/v1/mcp-servers/{server}/tools"
     tool = http.post(f"{place}/{named['server_name']}__recall/add/").json()

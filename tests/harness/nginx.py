@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.harness.process import Process, plain_environment
@@ -29,15 +30,19 @@ http {{
 
 
 class Nginx:
-    """One nginx; what its image's entrypoint fills in is filled in here."""
+    """One nginx; what its image's entrypoint fills in is filled in here. `edits` replace lines of the configuration."""
 
-    def __init__(self, upstream_port: int) -> None:
+    def __init__(self, upstream_port: int, edits: Mapping[str, str] | None = None) -> None:
         installed = program("nginx")
         self._home = Path(tempfile.mkdtemp(prefix="holdfast-nginx-"))
         self._home.chmod(0o755)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        filled = TEMPLATE.read_text().replace("${LETTA_UPSTREAM}", f"127.0.0.1:{upstream_port}")
+        template = TEMPLATE.read_text()
+        for line, instead in (edits or {}).items():
+            assert line in template, f"no {line!r} in {TEMPLATE}"
+            template = template.replace(line, instead)
+        filled = template.replace("${LETTA_UPSTREAM}", f"127.0.0.1:{upstream_port}")
         (self._home / "letta.conf").write_text(filled.replace("${LETTA_NGINX_PORT}", f"127.0.0.1:{self.port}"))
         (self._home / "nginx.conf").write_text(MAIN.format(home=self._home))
         command = [installed, "-e", "stderr", "-p", str(self._home), "-c", str(self._home / "nginx.conf")]

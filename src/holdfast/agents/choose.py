@@ -55,11 +55,18 @@ def handle_of(choices: Choices) -> str | None:
     return config.model
 
 
+def _named(models: Models, choices: Choices) -> str | None:
+    handle = handle_of(choices)
+    if handle is None or choices.model or choices.llm_config is None:
+        return handle
+    return models.meant(handle, choices.llm_config.model_endpoint_type)
+
+
 def columns(models: Models, choices: Choices, before: Agent | None = None) -> dict[str, Any]:
     """The columns that the choices set; with `before`, what was chosen earlier and still fits stays."""
     values: dict[str, Any] = {}
     llm = dict(before.llm) if before else {}
-    named = handle_of(choices)
+    named = _named(models, choices)
     if named:
         values["model"] = models.chosen(named)
         if before is not None and values["model"] != before.model:

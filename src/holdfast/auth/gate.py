@@ -27,6 +27,8 @@ OPEN_FOLDERS = ("/assets/", "/ui/")
 READING = frozenset(("GET", "HEAD", "OPTIONS"))
 OVER_A_SOCKET = "POST"
 """What opening a WebSocket counts as: whatever it is for, more can be done over it than reading."""
+INSTALLED = ("app://", "capacitor://", "tauri://", "ionic://")
+"""Schemes of pages that a program on this machine brings with it: no website has such an origin."""
 DECIDES_ITSELF = "/mcp"
 """Where reading is a POST too: what is asked for there checks whether it may write."""
 
@@ -120,7 +122,7 @@ class Gate:
         return host == "localhost" or host.endswith(".localhost") or _is_loopback(host) or host in self.policy.hosts
 
     def _may_write(self, origin: str) -> bool:
-        if origin in self.policy.origins or "*" in self.policy.origins:
+        if origin in self.policy.origins or "*" in self.policy.origins or origin.startswith(INSTALLED):
             return True
         host = _hostname(origin)
         return bool(host) and self._is_ours(host)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from holdfast.history.model import Replaced, Tracked
-from holdfast.kit.entity import Hidden, Shape
+from holdfast.kit.entity import Hidden, Shape, Sparse
 
 DEFAULT_LIMIT = 100_000
 LARGEST = 2**31 - 1
@@ -29,7 +29,7 @@ def _text(value: Any) -> Any:
     return "" if value is None else value
 
 
-class NewBlock(Shape):
+class NewBlock(Sparse):
     """What a client may set."""
 
     value: Annotated[str, BeforeValidator(_text)]

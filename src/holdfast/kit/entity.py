@@ -1,9 +1,9 @@
 """One class per entity: the domain object, the JSON on the wire and the row in the table."""
 
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, Generic, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
@@ -14,6 +14,23 @@ class Shape(BaseModel):
     """What a client may send. Unknown keys are ignored: clients newer than us send fields that we do not know."""
 
     model_config = ConfigDict(extra="ignore", defer_build=True)
+
+
+class Sparse(Shape):
+    """A shape in which a null where none can stand means that the field was left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, sent: Any) -> Any:
+        if not isinstance(sent, dict):
+            return sent
+        fields = cast(dict[str, Any], sent)
+        return {name: value for name, value in fields.items() if value is not None or cls._may_be_null(name)}
+
+    @classmethod
+    def _may_be_null(cls, name: str) -> bool:
+        field = cls.model_fields.get(name)
+        return field is None or field.default is None or field.is_required()
 
 
 class Entity(Shape):

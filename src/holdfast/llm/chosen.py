@@ -11,7 +11,7 @@ KEPT = ("embedding_chunk_size", "batch_size")
 
 def embedding(models: Models, handle: str | None, config: EmbeddingConfig | None) -> dict[str, Any]:
     """The columns `embedding` and `embedding_config`, as far as they were chosen."""
-    named = handle or (config and (config.handle or config.embedding_model))
+    named = handle or (config and (config.handle or _name(models, config)))
     if not named:
         return {}
     values: dict[str, Any] = {"embedding": models.embedding_card(named).handle}
@@ -19,3 +19,8 @@ def embedding(models: Models, handle: str | None, config: EmbeddingConfig | None
         sent = config.model_dump(exclude_none=True, exclude_unset=True)
         values["embedding_config"] = {name: sent[name] for name in KEPT if name in sent}
     return values
+
+
+def _name(models: Models, config: EmbeddingConfig) -> str | None:
+    model = config.embedding_model
+    return model and models.meant(model, config.embedding_endpoint_type)

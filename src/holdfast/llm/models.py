@@ -16,6 +16,7 @@ from holdfast.llm.row import USUAL_WINDOW, Row
 from holdfast.llm.rows import ROWS
 
 HOSTED = "letta"
+FREE = "letta-free"
 """The retired hosted service: agents that name its models follow this server's default."""
 
 MOST_CARDS = 1000
@@ -159,9 +160,10 @@ class Models:
         wanted = _wanted(handle) or self._embedding_setting or BUNDLED.handle
         if handle is not None and not handle.strip():
             raise _malformed(handle)
-        if wanted == BUNDLED.handle:
+        resolved = self._resolve(wanted)
+        if resolved == BUNDLED.handle:
             return BUNDLED
-        provider, _, name = self._resolve(wanted).partition("/")
+        provider, _, name = resolved.partition("/")
         if provider == BUNDLED.provider:
             raise NotFound(f"There is no embedding model {wanted!r}; the bundled one is {BUNDLED.handle}.")
         place, row = self._place(provider)
@@ -219,11 +221,22 @@ class Models:
             return self._spelled(provider.strip(), name.strip())
         if found := next((place for place in self._configured if self._serves(place, text)), None):
             return self._spelled(found.name, text)
+        if own := next((card for card in (DEMO, BUNDLED) if card.name == text), None):
+            return own.handle
         if guessed := catalog.guess(text):
             return self._spelled(*guessed.split("/", 1))
         if ":" in text and "ollama" in self._places:
             return f"ollama/{text}"
         raise _malformed(handle)
+
+    def meant(self, name: str, served_by: str | None) -> str:
+        """A model's name, with the provider that was said beside it when the name alone does not tell."""
+        if "/" in name or served_by not in self.names() or _wanted(name) is None:
+            return name
+        try:
+            return self._resolve(name)
+        except BadRequest:
+            return f"{served_by}/{name}"
 
     def _spelled(self, provider: str, name: str) -> str:
         """A handle as its provider writes it, however somebody else has used small and large letters."""
@@ -328,7 +341,8 @@ def _is_local(place: Configured) -> bool:
 def _wanted(handle: str | None) -> str | None:
     """A handle without surrounding space; None when it is blank or one of the retired hosted service."""
     text = (handle or "").strip()
-    return None if not text or text.split("/", 1)[0].lower() == HOSTED else text
+    hosted = text.lower() == FREE or text.split("/", 1)[0].lower() == HOSTED
+    return None if not text or hosted else text
 
 
 def _by_name(places: Sequence[Configured]) -> dict[str, Configured]:

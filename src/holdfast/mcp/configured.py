@@ -21,7 +21,6 @@ log = logging.getLogger("holdfast")
 WORDS = {"url": "server_url", "transport": "mcp_server_type", "headers": "custom_headers"}
 """What other programs' files say, and what it is called here."""
 
-KINDS = {"http": "streamable_http", "streamable-http": "streamable_http", "streamableHttp": "streamable_http"}
 MOST_BYTES = 1_000_000
 
 
@@ -59,9 +58,6 @@ async def _register(db: Database, servers: Servers, named: NamedServer) -> None:
 
 def _named(name: str, entry: Mapping[str, Any]) -> NamedServer:
     fields = {WORDS.get(field, field): value for field, value in entry.items()}
-    for field in ("mcp_server_type", "type"):
-        kind = fields.get(field)
-        fields |= {field: KINDS.get(kind, kind)} if isinstance(kind, str) else {}
     try:
         return NamedServer.model_validate({**fields, "server_name": name})
     except ValidationError as wrong:

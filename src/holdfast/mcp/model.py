@@ -4,13 +4,22 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, AliasChoices, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
 from holdfast.errors import BadRequest
 from holdfast.kit.egress import By
 from holdfast.kit.entity import Encrypted, Entity, Hidden, Shape
 
+KINDS = {"http": "streamable_http", "streamable-http": "streamable_http", "streamableHttp": "streamable_http"}
+"""What other programs call a type of server, and what it is called here."""
+
+
+def _kind(sent: Any) -> Any:
+    return KINDS.get(sent, sent) if isinstance(sent, str) else sent
+
+
 ServerType = Literal["stdio", "sse", "streamable_http"]
+NamedType = Annotated[ServerType, BeforeValidator(_kind)]
 
 AUTHORIZATION = "Authorization"
 BEARER = "Bearer "
@@ -66,7 +75,7 @@ class Connection(Shape):
 class ServerConfig(Connection):
     """A connection and its type, which follows from the fields when it is not named."""
 
-    server_type: ServerType = Field(
+    server_type: NamedType = Field(
         default="streamable_http", validation_alias=AliasChoices("mcp_server_type", "type", "server_type")
     )
 
@@ -88,7 +97,7 @@ class CreateMCPServerRequest(Shape):
 class ConnectionUpdate(Connection):
     """Of a connection, what is not sent stays as it is; its type is fixed."""
 
-    server_type: ServerType | None = Field(
+    server_type: NamedType | None = Field(
         default=None, validation_alias=AliasChoices("mcp_server_type", "type", "server_type")
     )
 

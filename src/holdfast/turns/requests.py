@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Shape, Sparse
 from holdfast.messages.requests import Content, InputMessage, MessageCreate
 from holdfast.messages.shapes import MessageType
 from holdfast.prompt.skills import ClientSkill
@@ -18,7 +18,7 @@ class ClientTool(Shape):
     parameters: dict[str, Any] | None = None
 
 
-class SendMessage(Shape):
+class SendMessage(Sparse):
     """A request to an agent."""
 
     messages: list[InputMessage] | None = None

@@ -48,19 +48,18 @@ class Exchange:
 
 
 async def asked(db: Database, egress: Egress, exchange: Exchange) -> Asked:
-    """The request for a turn; the session is opened when the turn begins."""
+    """The request for a turn; when that begins, the session is opened and it is seen which tools the client runs."""
     who, said = exchange.who, exchange.said
-    tools, calls = await db.read(_prepared, exchange)
     body = SendMessage(
-        messages=_inputs(said, calls),
+        messages=_inputs(said, await db.read(_waiting, exchange) if _results(said) else ()),
         max_steps=said.max_steps,
-        client_tools=tools or None,
         streaming=said.stream,
         stream_tokens=said.stream,
     )
 
     def thread(tx: Tx) -> tuple[Thread, Agent]:
         agent = agents.get(tx, who, exchange.agent_id)
+        body.client_tools = client_tools.of_agent(agent) or None
         return sessions.opened(tx, who, agent, said.session, exchange.idle_hours), agent
 
     body = await with_images(body, egress)
@@ -108,15 +107,12 @@ def measured(made: Sequence[Step]) -> dict[str, Any]:
     return {"model": made[-1].model if made else None, "llm_latency_ms": round(latency)}
 
 
-def _prepared(tx: Tx, exchange: Exchange) -> tuple[list[Any], list[ToolCallPart]]:
-    """The tools of the agent's client and, if results have come, the calls that they may belong to."""
+def _waiting(tx: Tx, exchange: Exchange) -> list[ToolCallPart]:
+    """The calls that results may belong to."""
     agent = agents.get(tx, exchange.who, exchange.agent_id)
-    calls = list[ToolCallPart]()
-    if _results(exchange.said):
-        thread = sessions.found(tx, exchange.who, agent, exchange.session)
-        newest = messages.newest_of(tx, exchange.who, thread)
-        calls = newest.waiting if newest is not None else []
-    return client_tools.of_agent(agent), calls
+    thread = sessions.found(tx, exchange.who, agent, exchange.session)
+    newest = messages.newest_of(tx, exchange.who, thread)
+    return newest.waiting if newest is not None else []
 
 
 def _results(said: WhatIsSaid) -> list[ToolResult]:
@@ -132,7 +128,7 @@ def _inputs(said: WhatIsSaid, calls: Sequence[ToolCallPart]) -> list[InputMessag
         found.append(ToolReturnCreate(tool_returns=[_returned(result, left) for result in results]))
     found += [_message(message) for message in said.messages or () if message.role != "tool"]
     if said.message is not None:
-        found.append(MessageCreate(role="user", content=said.message))
+        found.append(MessageCreate(role=said.role, content=said.message))
     return found
 
 

@@ -50,7 +50,8 @@ def opened(tx: Tx, who: Who, agent: Agent, key: str | None, idle_hours: float | 
     there = conversations.find_keyed(tx, who, agent.id, key)
     if there is not None and is_over(there, client_tools.idle_hours(agent) or idle_hours):
         conversations.drop_key(tx, who, there.id)
-    return conversations.keyed(tx, who, agent, key)
+        there = None
+    return there or conversations.keyed(tx, who, agent, key)
 
 
 def is_over(thread: Thread, idle_hours: float | None) -> bool:
