@@ -265,7 +265,7 @@ def test_a_user_who_is_named_in_the_body_is_cleared_and_no_other(http: httpx.Cli
     for name in (user, f"{user}-2", f"{user}-3"):
         post(http, "/memory/add", content="A secret", user_id=name)
     assert http.request("DELETE", "/memory/clear", json={"user_id": user}).json()["cleared"] == 1
-    told = {"params": {"user_id": f"{user}-2"}, "json": {"user_id": f"{user}-3"}}
+    told: Any = {"params": {"user_id": f"{user}-2"}, "json": {"user_id": f"{user}-3"}}
     assert http.request("DELETE", "/memory/clear", **told).json()["cleared"] == 1
     assert [counted(http, f"{user}{end}")["memories"] for end in ("", "-2", "-3")] == [0, 0, 1]
     assert user in http.post("/memory/consolidate", json={"user_id": user}).json()["detail"]
