@@ -6,7 +6,7 @@ from typing import Any
 import ollama
 import pytest
 
-from tests.facades.chatting import PIXEL, TITLE, ollama_client
+from tests.facades.chatting import PIXEL, TITLE, WEATHER, ollama_client
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
 from tests.harness.tenants import Org
@@ -52,7 +52,7 @@ def test_agents_are_the_models(org: Org) -> None:
     assert [model.model for model in client.list().models] == [f"{second}:latest", f"{first}:latest", "Ada:latest"]
     shown = client.show("Ada:latest")
     assert shown.modelinfo is not None and shown.modelinfo["agent.id"] == ada
-    assert shown.capabilities == ["completion"] or shown.capabilities == ["completion", "vision"]
+    assert shown.capabilities and shown.capabilities[:2] == ["completion", "tools"]
     assert client.ps().models == []
     assert org.http.get("/api/version").json()["version"]
     assert org.http.head("/").status_code == 200
@@ -82,6 +82,43 @@ def test_images_and_chores(org: Org, models: OpenAIServer) -> None:
         assert bad.status_code == 400 and complaint in bad.json()["error"]
 
 
+def test_tools_of_the_client(org: Org, models: OpenAIServer) -> None:
+    """Ollama's client keeps no ids of calls: results are told apart by their order."""
+    agent(org, name="Ada", model_settings={"provider_type": "openai", "parallel_tool_calls": True})
+    client, asked = ollama_client(org), _user("Weather in two towns?")
+    cities = ({"city": "Ulm"}, {"city": "Bonn"})
+    models.queue(Reply("Looking.", calls=tuple(("weather", city) for city in cities)), Reply("Sunny in Ulm."))
+    answer = client.chat("Ada", asked, tools=[WEATHER])
+    assert (answer.message.content, answer.done_reason) == ("Looking.", "stop")
+    assert [call.function.arguments for call in answer.message.tool_calls] == list(cities)
+    results = [{"role": "tool", "tool_name": "weather", "content": degrees} for degrees in ("22", "9")]
+    with pytest.raises(ollama.ResponseError, match="1 results of tools were sent and 2 calls wait"):
+        client.chat("Ada", [*asked, answer.message, results[0]], tools=[WEATHER])
+    after = client.chat("Ada", [*asked, answer.message, *results], tools=[WEATHER])
+    assert after.message.content == "Sunny in Ulm."
+    assert [each["content"] for each in models.chats[-1].body["messages"][-2:]] == ["22", "9"]
+    with pytest.raises(ollama.ResponseError, match="0 calls wait"):
+        client.chat("Ada", [*asked, answer.message, results[0]])
+
+
+def test_calls_with_ids_in_a_stream(org: Org, models: OpenAIServer) -> None:
+    """As Open WebUI uses them, which offers its own tools in every chat."""
+    agent(org, name="Ada")
+    models.queue(Reply(calls=(("weather", {"city": "Ulm"}),)), Reply("Sunny."))
+    body = {"model": "Ada:latest", "messages": _user("Weather?"), "tools": [WEATHER]}
+    lines = [json.loads(line) for line in org.http.post("/api/chat", json=body).text.splitlines()]
+    [call] = [call for line in lines for call in line["message"].get("tool_calls", ())]
+    assert call["function"] == {"index": 0, "name": "weather", "arguments": {"city": "Ulm"}}
+    assert (lines[-1]["done"], lines[-1]["done_reason"]) == (True, "stop")
+    result = {"role": "tool", "tool_call_id": call["id"], "content": "22"}
+    made = {"role": "assistant", "content": "", "tool_calls": [call]}
+    told = org.http.post("/api/chat", json={**body, "stream": False, "messages": [*_user("Weather?"), made, result]})
+    assert told.json()["message"]["content"] == "Sunny."
+    models.queue(Reply(calls=(("weather", {"city": "Ulm"}),)))
+    org.http.post("/api/chat", json=body)
+    assert org.http.post("/api/chat", json={**body, "messages": _user("REPLY leave it")}).status_code == 200
+
+
 def test_embeddings(org: Org) -> None:
     client = ollama_client(org)
     made = client.embed("default", ["a boat", "a ship"]).embeddings
@@ -104,8 +141,6 @@ def test_failures_are_one_sentence(org: Org, models: OpenAIServer) -> None:
     for change in (client.pull, client.push, client.delete):
         with pytest.raises(ollama.ResponseError, match="POST /v1/agents/"):
             change("llama3")
-    with pytest.raises(ollama.ResponseError, match="POST /openai/v1/chat/completions"):
-        client.chat("Ada", _user("hi"), tools=[{"type": "function", "function": {"name": "weather"}}])
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,11 @@ from tests.messages.talking import agent, missing, of_agent, texts
 from tests.turns.approving import careful, insert
 
 COMPLETIONS = "/v1/chat/completions"
+UNHEADED = (
+    "Your task is to reflect the speaker's likely facial expression through a fitting emoji.\n\nMessage: REPLY Boats",
+    'You have been provided with a set of responses from various models to the latest user query: "x"\nREPLY Boats',
+)
+"""As Open WebUI 0.12 asks for an emoji, and for one answer out of several."""
 
 
 def _asking(model: str, text: Any = "REPLY hello", **fields: Any) -> dict[str, Any]:
@@ -198,6 +203,8 @@ def test_chores_leave_no_trace(org: Org, models: OpenAIServer) -> None:
     assert complete(client, owner, "REPLY tags", extra_body={"metadata": {"task": "tags_generation"}}) == "tags"
     chunks = client.chat.completions.create(**_asking(owner, TITLE), stream=True)
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Boats"
+    for prompt in UNHEADED:
+        assert complete(client, owner, prompt) == "Boats"
     assert "You are Ada." not in json.dumps([chat.body for chat in models.chats])
     assert of_agent(org, owner) == of_agent(org, owner, limit=1)
     with_documents = "### Task:\nRespond to the user query using the provided context.\nREPLY from the context"

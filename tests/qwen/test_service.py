@@ -142,7 +142,7 @@ def test_chatting_over_a_websocket(service: MemoryServiceProcess, ollama: Ollama
             socket.send(json.dumps({"message": text, "user_id": user}))
             answer = json.loads(socket.recv(30))
             assert (answer["type"], answer["message"], bool(answer["timestamp"])) == ("response", f"heard {text}", True)
-        for broken in ("{", "[]", '{"message": " "}', '{"message": "\\ud800", "user_id": 1}'):
+        for broken in ("{", "[]", '{"message": " "}', '{"message": "\\ud800", "user_id": [1]}'):
             socket.send(broken)
             assert json.loads(socket.recv(30))["type"] == "error"
         socket.send(json.dumps({"message": "still there?", "user_id": user}))
@@ -242,6 +242,49 @@ def test_the_reference_and_the_tool_server_s_description(http: httpx.Client) -> 
     for path in ("/docs", "/redoc"):
         assert http.get(path).headers["content-type"].startswith("text/html")
     assert http.get("/").json()["status"] == "running"
+
+
+def test_bodies_that_are_meant_though_they_are_not_as_documented(
+    http: httpx.Client, ollama: OllamaServer, user: str
+) -> None:
+    number = int(user.removeprefix("user-"), 16)
+    nothing = dict.fromkeys(("memory_type", "source_type", "metadata"))
+    assert post(http, "/memory/add", content="Mornings suit me", user_id=number, **nothing)["user_id"] == str(number)
+    post(http, "/memory/add", content="Evenings do not", user_id=str(number), memory_type=" Preference ")
+    found = post(http, "/memory/search", query="mornings", limit=None, user_id=number)
+    assert {each["memory_type"] for each in found["results"]} == {"archival", "preference"}
+    assert post(http, "/memory/search", query="mornings", limit=5000, user_id=number)["count"] == 2
+    asked = {"message": "Mornings?", "user_id": number, "max_memory_results": 500, "include_memory": None}
+    assert len(post(http, "/chat", **asked, model=f"ollama/{MODEL}")["memory_used"]) == 2
+    arguments = json.dumps({"query": "mornings", "user_id": number, "limit": "1"})
+    assert len(post(http, "/tools/call", name="search_memory", arguments=arguments)["result"]) == 1
+    assert post(http, "/tools/call", name="get_memory_stats", arguments=None)["result"]["user_id"] == "default"
+
+
+def test_a_user_who_is_named_in_the_body_is_cleared_and_no_other(http: httpx.Client, user: str) -> None:
+    for name in (user, f"{user}-2", f"{user}-3"):
+        post(http, "/memory/add", content="A secret", user_id=name)
+    assert http.request("DELETE", "/memory/clear", json={"user_id": user}).json()["cleared"] == 1
+    told: Any = {"params": {"user_id": f"{user}-2"}, "json": {"user_id": f"{user}-3"}}
+    assert http.request("DELETE", "/memory/clear", **told).json()["cleared"] == 1
+    assert [counted(http, f"{user}{end}")["memories"] for end in ("", "-2", "-3")] == [0, 0, 1]
+    assert user in http.post("/memory/consolidate", json={"user_id": user}).json()["detail"]
+
+
+def test_whom_open_webui_names_in_its_headers(http: httpx.Client, ollama: OllamaServer, user: str) -> None:
+    """As it calls a tool server: the user is in the headers, and a model may have written anything into the body."""
+    ann, bob = ({"X-OpenWebUI-User-Id": f"{user}-{name}", "X-OpenWebUI-Chat-Id": "c"} for name in ("ann", "bob"))
+    added = http.post("/memory/add", json={"content": "The safe is behind the clock"}, headers=ann).json()
+    assert added["user_id"] == f"{user}-ann"
+    for path, method in (("/memory/search", "POST"), ("/memory/stats", "GET"), ("/memory/recent", "GET")):
+        body = {"query": "safe", "user_id": f"{user}-ann"}
+        told = http.request(method, path, headers=bob, params=body, json=body if method == "POST" else None)
+        assert "clock" not in told.text and '"memories":1' not in told.text
+    assert "clock" in http.post("/memory/search", json={"query": "safe"}, headers=ann).text
+    said = http.post("/chat", json={"message": "hello", "user_id": f"{user}-ann"}, headers=bob).json()
+    assert said["user_id"] == f"{user}-bob"
+    with_id = http.post("/webhook/log", json={"message": "m", "user": {"id": 7}}, headers=bob).json()
+    assert with_id["user_id"] == "7"
 
 
 BAD_BODIES = [

@@ -1,8 +1,8 @@
 """What a chat program says to an agent: the agent and the conversation are chosen here, and the turn is begun."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 from pydantic import ValidationError
@@ -13,15 +13,17 @@ from holdfast.auth.caller import Caller, Db
 from holdfast.auth.keyring import Keyring
 from holdfast.auth.model import Who
 from holdfast.conversations import store as conversations
-from holdfast.errors import Invalid
+from holdfast.errors import BadRequest, Invalid
 from holdfast.facades.chat import copies
 from holdfast.facades.chat.agents import named
 from holdfast.facades.chat.person import Person, person_of
 from holdfast.kit.egress import Egress
+from holdfast.kit.entity import Shape
 from holdfast.kit.ids import is_id
 from holdfast.llm.asked import Llms
 from holdfast.llm.models import Models
-from holdfast.messages.requests import InputMessage, MessageCreate
+from holdfast.messages import store as messages
+from holdfast.messages.requests import InputMessage, MessageCreate, ToolReturnCreate
 from holdfast.messages.threads import Thread
 from holdfast.store.database import Database
 from holdfast.store.table import Tx
@@ -31,6 +33,13 @@ from holdfast.turns.live import Live
 from holdfast.turns.requests import ClientTool, SendMessage
 from holdfast.turns.runner import Runner
 from holdfast.turns.send import Turns
+
+
+class OfferedTool(Shape):
+    """A tool of the client, as OpenAI's API and Ollama's offer it."""
+
+    type: Literal["function"] = "function"
+    function: ClientTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,8 @@ Chatting = Annotated[Lobby, Depends(_lobby)]
 async def begin(lobby: Lobby, talk: Talk) -> Live:
     """Have the turn worked on; turns of one conversation queue."""
     who, person = await _speaker(lobby, talk.user)
+    if isinstance(talk.says, ToolReturnCreate) and not all(each.tool_call_id for each in talk.says.tool_returns):
+        talk = replace(talk, says=await lobby.db.write(_assigned, lobby, who, person, talk))
     body = await with_images(_body(talk), lobby.egress)
     asked = Asked(
         who,
@@ -115,6 +126,22 @@ async def _speaker(lobby: Lobby, user: str | None) -> tuple[Who, Person]:
         return who, lobby.person.called(user)
     known = await lobby.keyring.user(user)
     return Who(known.organization_id, known.id, who.scopes, who.key_id), lobby.person
+
+
+def _assigned(tx: Tx, lobby: Lobby, who: Who, person: Person, talk: Talk) -> ToolReturnCreate:
+    """Results whose calls the client does not name belong to those that wait, in their order."""
+    thread, _ = _place(tx, lobby, who, person, talk)
+    newest = messages.newest_of(tx, who, thread)
+    waiting = newest.waiting if newest else []
+    returned = talk.says.tool_returns if isinstance(talk.says, ToolReturnCreate) else []
+    if len(waiting) != len(returned):
+        raise BadRequest(
+            f"{len(returned)} results of tools were sent and {len(waiting)} calls wait for one; send one for each, in "
+            "the order of the calls, or name the call in `tool_call_id`."
+        )
+    pairs = zip(returned, waiting, strict=True)
+    told = [each.model_copy(update={"tool_call_id": each.tool_call_id or call.id}) for each, call in pairs]
+    return ToolReturnCreate(tool_returns=told)
 
 
 def _place(tx: Tx, lobby: Lobby, who: Who, person: Person, talk: Talk) -> tuple[Thread, Agent]:

@@ -9,14 +9,20 @@ from holdfast.turns.generate import GenerateRequest, generated
 
 HEADING = "### Task:"
 HISTORY = "<chat_history>"
+OPENINGS = (
+    "Your task is to reflect the speaker's likely facial expression",
+    "You have been provided with a set of responses from various models",
+)
+"""How the prompts begin that have no heading: for an emoji, and for one answer made of those of several models."""
 
 
 def is_task(prompt: str) -> bool:
-    """Is this one of Open WebUI's prompts for titles, tags, follow-ups, searches and the like?
+    """Is this one of Open WebUI's prompts for titles, tags, follow-ups, searches, emoji and the like?
 
     The prompt that it puts around a question with documents has the same heading, and holds no history.
     """
-    return prompt.lstrip().startswith(HEADING) and HISTORY in prompt
+    text = prompt.lstrip()
+    return text.startswith(OPENINGS) or (text.startswith(HEADING) and HISTORY in text)
 
 
 async def done(lobby: Lobby, talk: Talk, prompt: str) -> AsyncGenerator[Piece]:

@@ -1,11 +1,13 @@
 """Answers as Ollama's clients read them: whole, line by line, and failed."""
 
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+import orjson
 
 from holdfast.errors import AppError
 from holdfast.facades.chat.agents import LATEST, Named
@@ -14,6 +16,7 @@ from holdfast.kit.clock import now
 from holdfast.kit.reply import encode
 from holdfast.llm.models import Models
 from holdfast.loop.events import Spent
+from holdfast.messages.model import ToolCallPart
 
 DETAILS = {
     "parent_model": "",
@@ -36,7 +39,7 @@ class LineAnswer:
     began: int = field(default_factory=time.monotonic_ns)
 
     def whole(self, said: Whole) -> dict[str, Any]:
-        return {**self._line(said.text), **self._end(said.finish, said.spent)}
+        return {**self._line(said.text, said.calls), **self._end(said.finish, said.spent)}
 
     def loaded(self) -> dict[str, Any]:
         """The answer to nothing."""
@@ -57,18 +60,21 @@ class LineAnswer:
                 return encode({**self._line(text), "done": False}) + b"\n"
             case Over(finish, spent):
                 return encode({**self._line(""), **self._end(finish, spent)}) + b"\n"
-            case ClientCalls():
-                return b""
+            case ClientCalls(calls):
+                return encode({**self._line("", calls), "done": False}) + b"\n"
 
-    def _line(self, text: str) -> dict[str, Any]:
-        said = {"message": {"role": "assistant", "content": text}} if self.kind == "chat" else {"response": text}
-        return {"model": self.model, "created_at": _moment(), **said}
+    def _line(self, text: str, calls: Sequence[ToolCallPart] = ()) -> dict[str, Any]:
+        head = {"model": self.model, "created_at": _moment()}
+        if self.kind == "generate":
+            return {**head, "response": text}
+        called = {"tool_calls": [_call(at, call) for at, call in enumerate(calls)]} if calls else {}
+        return {**head, "message": {"role": "assistant", "content": text, **called}}
 
     def _end(self, finish: Finish, spent: Spent) -> dict[str, Any]:
         took = time.monotonic_ns() - self.began
         return {
             "done": True,
-            "done_reason": finish,
+            "done_reason": "length" if finish == "length" else "stop",
             "total_duration": took,
             "load_duration": 0,
             "prompt_eval_count": spent.prompt_tokens,
@@ -76,6 +82,16 @@ class LineAnswer:
             "eval_count": spent.completion_tokens,
             "eval_duration": took,
         }
+
+
+def _call(at: int, call: ToolCallPart) -> dict[str, Any]:
+    """Arguments are an object here; what a model wrote that is none is shown as no arguments."""
+    try:
+        read: Any = orjson.loads(call.arguments)
+    except ValueError:
+        read = None
+    arguments: dict[str, Any] = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
+    return {"id": call.id, "function": {"index": at, "name": call.name, "arguments": arguments}}
 
 
 def failure(failed: AppError) -> tuple[int, Mapping[str, Any]]:
@@ -114,7 +130,7 @@ def described(named: Named, models: Models) -> dict[str, Any]:
             "agent.id": agent.id,
             "agent.context_length": card.default_window,
         },
-        "capabilities": ["completion", *(["vision"] if card.images else [])],
+        "capabilities": ["completion", "tools", *(["vision"] if card.images else [])],
         "modified_at": agent.updated_at.isoformat(),
     }
 

@@ -3,21 +3,17 @@
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Sequence
-from typing import Annotated, Any
+from itertools import takewhile
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from holdfast.errors import BadRequest
-from holdfast.facades.chat.talk import Talk
+from holdfast.facades.chat.talk import OfferedTool, Talk
 from holdfast.kit.entity import Shape
 from holdfast.messages.model import ImagePart, TextPart, UrlImage
-from holdfast.messages.requests import Content, MessageCreate
+from holdfast.messages.requests import Content, MessageCreate, ToolReturn, ToolReturnCreate
 from holdfast.turns.images import kind_of
-
-NO_TOOLS = (
-    "Agents use their own tools; those of the client can be offered through POST /openai/v1/chat/completions, "
-    "where each call has an id that its result names."
-)
 
 
 class ModelNamed(Shape):
@@ -35,18 +31,19 @@ class ModelNamed(Shape):
 
 
 class SaidToOllama(Shape):
-    """One message of the client's history, of which the last one of the user counts."""
+    """One message of the client's history, of which the last ones count."""
 
     role: str
     content: str | None = None
     images: list[str] | None = None
+    tool_call_id: str | None = None
 
 
 class OllamaChatRequest(ModelNamed):
     """The body of `POST /api/chat`; `format`, `options` and the like are the agent's to say, and ignored."""
 
     messages: list[SaidToOllama] | None = None
-    tools: list[Any] | None = None
+    tools: list[OfferedTool] | None = None
     stream: bool | None = True
 
 
@@ -73,15 +70,27 @@ class OllamaEmbeddingsRequest(ModelNamed):
 
 def talk_of_chat(body: OllamaChatRequest) -> Talk | None:
     """None when nothing is said: then the model is only to be loaded."""
-    if body.tools:
-        raise BadRequest(NO_TOOLS)
     if not body.messages:
         return None
-    last = next((message for message in reversed(body.messages) if message.role == "user"), None)
+    told = "\n\n".join(message.content or "" for message in body.messages if message.role == "system")
+    tools = [tool.function for tool in body.tools or ()]
+    return Talk(body.model, _says(body.messages), instructions=told or None, tools=tools)
+
+
+def _says(messages: Sequence[SaidToOllama]) -> MessageCreate | ToolReturnCreate:
+    """The results of tools with which the history ends, else the last message of the user."""
+    returned = list(takewhile(lambda message: message.role == "tool", reversed(messages)))[::-1]
+    if returned:
+        return ToolReturnCreate(tool_returns=[_result(message) for message in returned])
+    last = next((message for message in reversed(messages) if message.role == "user"), None)
     if last is None:
         raise BadRequest("`messages` has no message with the role `user`; the last one is what the agent is told.")
-    told = "\n\n".join(message.content or "" for message in body.messages if message.role == "system")
-    return Talk(body.model, _said(last.content, last.images), instructions=told or None)
+    return _said(last.content, last.images)
+
+
+def _result(message: SaidToOllama) -> ToolReturn:
+    """Ollama's older clients do not say which call it is a result of."""
+    return ToolReturn(tool_call_id=message.tool_call_id or "", tool_return=message.content or "", status="success")
 
 
 def talk_of_prompt(body: OllamaGenerateRequest) -> Talk | None:

@@ -1,16 +1,15 @@
 """What OpenAI's clients send, and what of it is said to an agent."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from pydantic import Field
 
 from holdfast.errors import BadRequest
-from holdfast.facades.chat.talk import Talk
+from holdfast.facades.chat.talk import OfferedTool, Talk
 from holdfast.kit.entity import Shape
 from holdfast.messages.model import ImagePart, TextPart, UrlImage
 from holdfast.messages.requests import Content, MessageCreate, ToolReturn, ToolReturnCreate
-from holdfast.turns.requests import ClientTool
 
 TELLING = ("system", "developer")
 
@@ -21,11 +20,6 @@ class ChatMessage(Shape):
     role: str
     content: Any = None
     tool_call_id: str | None = None
-
-
-class OfferedTool(Shape):
-    type: Literal["function"] = "function"
-    function: ClientTool
 
 
 class StreamOptions(Shape):

@@ -9,7 +9,7 @@ from holdfast.agents.model import Agent
 from holdfast.errors import AppError, BadRequest
 from holdfast.facades.qwen import store
 from holdfast.facades.qwen.desk import MemoryDesk
-from holdfast.facades.qwen.people import recall_of, user_of
+from holdfast.facades.qwen.people import recall_of
 from holdfast.facades.qwen.shapes import ChatRequest
 from holdfast.kit.clock import now
 from holdfast.messages import store as messages
@@ -25,7 +25,7 @@ log = logging.getLogger("holdfast.qwen")
 
 async def chat(desk: MemoryDesk, asked: ChatRequest) -> dict[str, Any]:
     """Say something to a user's agent: what it answers, and which memories it was shown."""
-    user, config = user_of(asked.user_id), desk.config
+    user, config = desk.user(asked.user_id), desk.config
     agent = await desk.agent(user)
     searches = config.searches if asked.wants_memory is None else asked.wants_memory
     searches = searches and config.features.enable_memory_search
@@ -59,9 +59,9 @@ async def chat(desk: MemoryDesk, asked: ChatRequest) -> dict[str, Any]:
 
 def _model(desk: MemoryDesk, asked: str | None) -> str | None:
     """The handle of another model than the configured one."""
-    if not asked or asked == desk.config.model.name:
-        return None
-    return f"{desk.config.model.type}/{asked}"
+    kind = desk.config.model.type
+    name = (asked or "").removeprefix(f"{kind}/")
+    return f"{kind}/{name}" if name and name != desk.config.model.name else None
 
 
 async def consolidate(desk: MemoryDesk, agent: Agent) -> CompactionResponse:

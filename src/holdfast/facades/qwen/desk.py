@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from holdfast.agents.model import Agent
 from holdfast.auth.model import Who
 from holdfast.errors import NotFound, Stopping
+from holdfast.facades.chat.person import person_of
 from holdfast.facades.qwen import people
 from holdfast.facades.qwen.config import QwenConfig
 from holdfast.forget.worker import Forgetter
@@ -35,8 +36,14 @@ class MemoryDesk:
     database: Path
     notes: Sequence[str]
     """What of the configuration has no effect."""
+    speaker: str
+    """Whom the program names in its headers; it is trusted more than what a model wrote into a body."""
     tasks: "set[asyncio.Task[None]]"
     """What nobody waits for, kept so that it does not vanish in the middle."""
+
+    def user(self, sent: str | None) -> str:
+        """Whose memory a request is about: the speaker's, else that of whom it names."""
+        return people.user_of(self.speaker or sent)
 
     async def agent(self, user: str) -> Agent:
         """The agent of a user, made when there is none yet."""
@@ -70,6 +77,7 @@ async def desk_of(connection: HTTPConnection) -> MemoryDesk:
         config=state.qwen,
         database=state.settings.sqlite_path,
         notes=state.qwen_notes,
+        speaker=connection.headers.get("x-user-id", "").strip() or person_of(connection.headers).user,
         tasks=state.qwen_tasks,
     )
 

@@ -2,14 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from holdfast import __version__
 from holdfast.facades.qwen import memory
 from holdfast.facades.qwen.chat import chat, consolidate
 from holdfast.facades.qwen.desk import AtDesk
-from holdfast.facades.qwen.people import user_of
-from holdfast.facades.qwen.shapes import AddRequest, ChatRequest, Limit, SearchRequest
+from holdfast.facades.qwen.shapes import AddRequest, ChatRequest, Limit, SearchRequest, WhoseRequest
 from holdfast.kit.clock import now
 from holdfast.kit.routes import HoldfastRoute
 from holdfast.web import routes as web
@@ -34,6 +33,12 @@ ENDPOINTS = {
 }
 UserId = Annotated[str | None, Query(description="Whose memory; without it, the default user's.")]
 
+Whose = Annotated[WhoseRequest | None, Body()]
+
+
+def _meant(user_id: str | None, asked: WhoseRequest | None) -> str | None:
+    return user_id or (asked.user_id if asked else None)
+
 
 def _moment() -> str:
     return now().isoformat()
@@ -53,7 +58,7 @@ async def about() -> dict[str, Any]:
 @router.get("/health", operation_id="health")
 async def health(desk: AtDesk) -> dict[str, Any]:
     """Can the memory be read and written? 503 when it cannot."""
-    await desk.known(user_of(None))
+    await desk.known(desk.user(None))
     return {"status": "healthy", "timestamp": _moment()}
 
 
@@ -67,7 +72,7 @@ async def status(desk: AtDesk, user_id: UserId = None) -> dict[str, Any]:
         "model_available": not desk.models.lacks(card),
         "status": "ready",
         "timestamp": _moment(),
-        "memory_summary": await memory.stats(desk, user_of(user_id)),
+        "memory_summary": await memory.stats(desk, desk.user(user_id)),
         "notes": desk.notes,
     }
 
@@ -81,7 +86,7 @@ async def say(desk: AtDesk, asked: ChatRequest) -> dict[str, Any]:
 @router.post("/memory/add", operation_id="add_memory")
 async def add(desk: AtDesk, asked: AddRequest) -> dict[str, Any]:
     """Remember something about a user."""
-    user = user_of(asked.user_id)
+    user = desk.user(asked.user_id)
     id = await memory.add(desk, user, asked)
     return {
         "status": "success",
@@ -95,20 +100,20 @@ async def add(desk: AtDesk, asked: AddRequest) -> dict[str, Any]:
 @router.post("/memory/search", operation_id="search_memory")
 async def search(desk: AtDesk, asked: SearchRequest) -> dict[str, Any]:
     """What a user has said or stored that is nearest to some words or a question."""
-    results = await memory.search(desk, user_of(asked.user_id), asked)
+    results = await memory.search(desk, desk.user(asked.user_id), asked)
     return {"query": asked.query, "count": len(results), "results": results, "timestamp": _moment()}
 
 
 @router.get("/memory/stats", operation_id="memory_stats")
 async def stats(desk: AtDesk, user_id: UserId = None) -> dict[str, Any]:
     """How much is remembered of a user."""
-    return {**await memory.stats(desk, user_of(user_id)), "timestamp": _moment()}
+    return {**await memory.stats(desk, desk.user(user_id)), "timestamp": _moment()}
 
 
 @router.get("/memory/recent", operation_id="recent_conversations")
 async def recent(desk: AtDesk, user_id: UserId = None, limit: Limit = 10) -> dict[str, Any]:
     """What a user and the model said last, the newest first."""
-    user = user_of(user_id)
+    user = desk.user(user_id)
     found = await memory.recent(desk, user, limit)
     return {"user_id": user, "count": len(found), "conversations": found, "timestamp": _moment()}
 
@@ -121,16 +126,16 @@ async def export(
     save: Annotated[bool, Query(description="false: only answer with it, and write no file.")] = True,
 ) -> dict[str, Any]:
     """Everything that a user has said and stored, in a file beside the database and in the answer."""
-    user = user_of(user_id)
+    user = desk.user(user_id)
     told = await memory.everything(desk, user)
     path = str(await memory.written(desk, user, filename, told)) if save else None
     return {"status": "success", "filepath": path, "timestamp": _moment(), "export": told}
 
 
 @router.post("/memory/consolidate", operation_id="consolidate_memory")
-async def consolidate_memory(desk: AtDesk, user_id: UserId = None) -> dict[str, Any]:
+async def consolidate_memory(desk: AtDesk, user_id: UserId = None, asked: Whose = None) -> dict[str, Any]:
     """Put a summary in the place of the older messages that the model sees; all of them can still be found."""
-    agent = await desk.known_or_missing(user_of(user_id))
+    agent = await desk.known_or_missing(desk.user(_meant(user_id, asked)))
     done = await consolidate(desk, agent)
     return {
         "status": "success",
@@ -142,9 +147,9 @@ async def consolidate_memory(desk: AtDesk, user_id: UserId = None) -> dict[str, 
 
 
 @router.delete("/memory/clear", operation_id="clear_memory")
-async def clear(desk: AtDesk, user_id: UserId = None) -> dict[str, Any]:
+async def clear(desk: AtDesk, user_id: UserId = None, asked: Whose = None) -> dict[str, Any]:
     """Forget everything about one user, for good."""
-    user = user_of(user_id)
+    user = desk.user(_meant(user_id, asked))
     count = await memory.clear(desk, user)
     return {"status": "success", "message": f"Everything about {user} is forgotten.", "cleared": count}
 

@@ -1,8 +1,9 @@
 """The bodies that callers of the service send, in the words of each of them."""
 
-from typing import Annotated, Any, Literal
+import json
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from holdfast.kit.entity import Shape
 
@@ -13,13 +14,51 @@ def _said(text: str) -> str:
     return text
 
 
+def _spelled(sent: Any) -> Any:
+    """A user's number is a name too."""
+    return str(sent) if isinstance(sent, int) and not isinstance(sent, bool) else sent
+
+
+def _lowered(sent: Any) -> Any:
+    return sent.strip().lower() if isinstance(sent, str) else sent
+
+
+def _at_most_shown(wanted: int | None) -> int | None:
+    return None if wanted is None else min(wanted, MOST_SHOWN)
+
+
+def _decoded(sent: Any) -> Any:
+    """Arguments that a program passes on as the model wrote them."""
+    try:
+        return json.loads(sent) if isinstance(sent, str) else sent
+    except (ValueError, RecursionError):
+        return sent
+
+
 Words = Annotated[str, AfterValidator(_said)]
-User = Annotated[str | None, Field(description="Whose memory it is; each user has one of their own.")]
-Limit = Annotated[int, Field(ge=1, le=100)]
-MemoryKind = Literal["recall", "archival", "fact", "preference", "reminder", "note", "conversation"]
+User = Annotated[
+    str | None, BeforeValidator(_spelled), Field(description="Whose memory it is; each user has one of their own.")
+]
+MOST, MOST_SHOWN = 100, 20
+"""More than so many results, or memories shown to the model, nobody gets."""
+Limit = Annotated[int, AfterValidator(lambda wanted: min(wanted, MOST)), Field(ge=1, description="100 at most.")]
+MemoryKind = Annotated[
+    Literal["recall", "archival", "fact", "preference", "reminder", "note", "conversation"], BeforeValidator(_lowered)
+]
 
 
-class ChatRequest(Shape):
+class Told(Shape):
+    """A body in which null means what leaving the field out means."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, sent: Any) -> Any:
+        if not isinstance(sent, dict):
+            return sent
+        return {name: value for name, value in cast("dict[str, Any]", sent).items() if value is not None}
+
+
+class ChatRequest(Told):
     """Something that a user says."""
 
     message: Words
@@ -28,7 +67,7 @@ class ChatRequest(Shape):
         default=None, description="Whether memories are looked up for it; left out, the configuration decides."
     )
     include_memory: bool | None = Field(default=None, description="Another name for the same.")
-    max_memory_results: Annotated[int | None, Field(ge=0, le=20)] = None
+    max_memory_results: Annotated[int | None, AfterValidator(_at_most_shown), Field(ge=0)] = None
     model: str | None = Field(default=None, description="Another model for this one answer.")
 
     @property
@@ -40,7 +79,7 @@ class ChatRequest(Shape):
         return any(said) if said else None
 
 
-class AddRequest(Shape):
+class AddRequest(Told):
     """Something to remember."""
 
     content: Words
@@ -50,7 +89,7 @@ class AddRequest(Shape):
     metadata: dict[str, Any] | None = None
 
 
-class SearchRequest(Shape):
+class SearchRequest(Told):
     """Something to look for."""
 
     query: Words
@@ -58,8 +97,14 @@ class SearchRequest(Shape):
     user_id: User = "default"
 
 
-class ToolRequest(Shape):
+class ToolRequest(Told):
     """A call of one of the tools that `/tools` lists."""
 
     name: str
-    arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    arguments: Annotated[dict[str, Any], BeforeValidator(_decoded)] = Field(default_factory=dict[str, Any])
+
+
+class WhoseRequest(Told):
+    """Whose memory it is, said in the body instead of the query."""
+
+    user_id: User = None

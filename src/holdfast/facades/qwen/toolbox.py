@@ -2,23 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import ValidationError
 
 from holdfast.errors import Invalid, NotFound
 from holdfast.facades.qwen import memory
 from holdfast.facades.qwen.desk import AtDesk, MemoryDesk
-from holdfast.facades.qwen.people import user_of
-from holdfast.facades.qwen.shapes import AddRequest, Limit, SearchRequest, ToolRequest
+from holdfast.facades.qwen.shapes import AddRequest, Limit, SearchRequest, Told, ToolRequest
 from holdfast.kit.entity import Shape
 from holdfast.kit.routes import HoldfastRoute
 
 router = APIRouter(route_class=HoldfastRoute)
 
 
-class RecentRequest(Shape):
+class RecentRequest(Told):
     limit: Limit = 5
 
 
@@ -67,10 +66,8 @@ async def list_tools() -> dict[str, Any]:
 
 
 @router.post("/tools/call", operation_id="call_tool")
-async def call_tool(
-    desk: AtDesk, asked: ToolRequest, x_user_id: Annotated[str | None, Header()] = None
-) -> dict[str, Any]:
-    """Call a tool for the user that the header X-User-ID names."""
+async def call_tool(desk: AtDesk, asked: ToolRequest) -> dict[str, Any]:
+    """Call a tool for the user that the headers name."""
     tool = TOOLS.get(asked.name)
     if tool is None:
         raise NotFound(f"There is no tool {asked.name[:60]!r}; there are: {', '.join(TOOLS)}.")
@@ -79,5 +76,6 @@ async def call_tool(
     except ValidationError as wrong:
         faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong.errors()[:5])
         raise Invalid(f"The arguments of {asked.name} do not fit: {faults}.") from wrong
-    named = x_user_id or asked.arguments.get("user_id")
-    return {"result": await tool.call(desk, user_of(named if isinstance(named, str) else None), arguments)}
+    named = asked.arguments.get("user_id")
+    user = desk.user(str(named) if isinstance(named, str | int) else None)
+    return {"result": await tool.call(desk, user, arguments)}

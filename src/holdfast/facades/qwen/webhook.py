@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Body, Header
+from fastapi import APIRouter, Body
 
 from holdfast.facades.qwen import memory
 from holdfast.facades.qwen.desk import AtDesk
@@ -21,7 +21,6 @@ NAMED = ("id", "email", "name", "username")
 USER = "openwebui"
 """Whose memory a report goes to that names nobody."""
 Payload = Annotated[Any, Body(description="The report, in any of the forms that /webhook/debug understands.")]
-UserHeader = Annotated[str | None, Header(description="Whose memory it goes to, when the report does not say.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,8 @@ def _user(layer: Mapping[str, Any]) -> str | None:
     if isinstance(found, dict):
         person = cast("dict[str, Any]", found)
         found = next((person[name] for name in NAMED if person.get(name)), None)
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
     return found if isinstance(found, str) and found.strip() else None
 
 
@@ -105,7 +106,7 @@ def _text(content: Any) -> str:
 
 
 @router.post("/webhook/log", operation_id="log_conversation")
-async def log_conversation(desk: AtDesk, payload: Payload, x_user_id: UserHeader = None) -> dict[str, Any]:
+async def log_conversation(desk: AtDesk, payload: Payload) -> dict[str, Any]:
     """Remember an exchange that was had with a model elsewhere."""
     report = understood(payload)
     if report is None:
@@ -113,7 +114,7 @@ async def log_conversation(desk: AtDesk, payload: Payload, x_user_id: UserHeader
             "status": "ignored",
             "message": "The report says nothing that was said. /webhook/debug shows how it is read.",
         }
-    user = user_of(report.user or x_user_id or USER)
+    user = user_of(report.user or desk.speaker or USER)
     told = {"message": report.message, "response": report.response}
     asked = AddRequest(content=report.text, memory_type="conversation", source_type="webhook", metadata=told)
     id = await memory.add(desk, user, asked)
@@ -121,10 +122,10 @@ async def log_conversation(desk: AtDesk, payload: Payload, x_user_id: UserHeader
 
 
 @router.post("/webhook/debug", operation_id="debug_webhook")
-async def debug_webhook(payload: Payload, x_user_id: UserHeader = None) -> dict[str, Any]:
+async def debug_webhook(desk: AtDesk, payload: Payload) -> dict[str, Any]:
     """How a report would be read; nothing is stored."""
     report = understood(payload)
     if report is None:
         return {"status": "ignored", "received": payload, "understood": None}
-    read = {"user_id": user_of(report.user or x_user_id or USER), "message": report.message}
+    read = {"user_id": user_of(report.user or desk.speaker or USER), "message": report.message}
     return {"status": "success", "received": payload, "understood": {**read, "response": report.response}}
