@@ -27,6 +27,9 @@ rows = Rows(
     noun="MCP server",
 )
 
+TRIES = 3
+"""How often a name is looked for that others take at the same time."""
+
 _BY_AGE = (rows.c.created_at, rows.c.id)
 
 
@@ -74,7 +77,7 @@ def every(tx: Tx, who: Who) -> list[McpServer]:
     return rows.all(tx, who, order=_BY_AGE)
 
 
-def put(tx: Tx, who: Who, new: NamedServer) -> McpServer:
+def put(tx: Tx, who: Who, new: NamedServer, tries: int = TRIES) -> McpServer:
     """A server of this name: a new one, or the one there is, renewed."""
     there = find(tx, who, new.server_name)
     if there is not None:
@@ -83,7 +86,9 @@ def put(tx: Tx, who: Who, new: NamedServer) -> McpServer:
         with tx.begin_nested():
             return create(tx, who, new)
     except (IntegrityError, Conflict):  # another request was faster, and has committed
-        return put(tx, who, new)
+        if tries == 1:
+            raise
+        return put(tx, who, new, tries - 1)
 
 
 def changed(who: Who, before: McpServer, values: Mapping[str, Any]) -> McpServer:
@@ -166,7 +171,7 @@ def _renew(tx: Tx, who: Who, tool: Tool, listed: Json) -> bool:
     return True
 
 
-def _add(tx: Tx, who: Who, server: McpServer, listed: Sequence[Json]) -> list[str]:
+def _add(tx: Tx, who: Who, server: McpServer, listed: Sequence[Json], tries: int = TRIES) -> list[str]:
     """Rows for tools that are new, in the order of the list: the first of it is the newest row."""
     if not listed:
         return []
@@ -174,7 +179,9 @@ def _add(tx: Tx, who: Who, server: McpServer, listed: Sequence[Json]) -> list[st
         with tx.begin_nested():
             return _insert(tx, who, server, listed)
     except IntegrityError:  # another server's tools have taken a name, and are committed
-        return _add(tx, who, server, listed)
+        if tries == 1:
+            raise
+        return _add(tx, who, server, listed, tries - 1)
 
 
 def _insert(tx: Tx, who: Who, server: McpServer, listed: Sequence[Json]) -> list[str]:
