@@ -18,6 +18,7 @@ from fastapi.dependencies.utils import request_body_to_args, request_params_to_a
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
+from starlette.requests import ClientDisconnect
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 LASTING = (str, int, float, bool, frozenset, tuple, type(None))
@@ -118,14 +119,14 @@ def _unasked(reads: Dependant) -> dict[str, Any] | None:
 
 
 async def _body(request: Request) -> Any:
-    if not await request.body():
-        return PydanticUndefined
     try:
-        return await request.json()
+        return await request.json() if await request.body() else PydanticUndefined
     except JSONDecodeError as wrong:
         raise RequestValidationError([_not_json(wrong)], body=wrong.doc) from wrong
     except UnicodeDecodeError as wrong:
         raise HTTPException(400, "The body is not JSON in UTF-8.") from wrong
+    except ClientDisconnect as gone:
+        raise HTTPException(400, "The body ended before it was whole.") from gone
 
 
 def _not_json(wrong: JSONDecodeError) -> dict[str, Any]:
