@@ -62,7 +62,7 @@ class Bundled:
 
     @cached_property
     def _readers(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "holdfast-read")
+        return ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "holdfast-vectors")
 
     def _embed(self, texts: Sequence[str]) -> "list[NDArray[np.float32]]":
         """The vectors of some texts; runs in the worker thread."""
