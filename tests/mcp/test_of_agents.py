@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.fakes.mcp_plain import tool
@@ -20,6 +21,28 @@ def run(client: Client, agent: str, held: dict[str, Any], arguments: dict[str, A
     answer = client.http.post(path, json={"args": arguments or {}}, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def test_an_agent_is_given_the_tools_of_servers(client: Client, zoo: Zoo) -> None:
+    zoo.animals["plain"].tools = [tool("one"), tool("two")]
+    server = client.add(zoo.url("plain"))
+    names = sorted(each["name"] for each in client.tools(server))
+    given = {"mcp_server_ids": [server["id"]], "include_base_tools": False}
+
+    def tools_of(answer: httpx.Response) -> list[str]:
+        assert answer.status_code == 200, answer.text
+        return [each["name"] for each in answer.json()["tools"]]
+
+    made = client.http.post("/v1/agents/", json={**given, "tools": ["conversation_search"]})
+    assert tools_of(made)[0] == "conversation_search"
+    assert sorted(tools_of(made)[1:]) == names
+    path = f"/v1/agents/{made.json()['id']}"
+    assert tools_of(client.http.patch(path, json={"tool_ids": []})) == []
+    for _ in range(2):
+        assert sorted(tools_of(client.http.patch(path, json={"mcp_server_ids": [server["id"]]}))) == names
+    nobody = "mcp_server-00000000-0000-4000-8000-000000000000"
+    refused = client.http.patch(path, json={"mcp_server_ids": [nobody]})
+    assert (refused.status_code, nobody in refused.json()["detail"]) == (404, True)
 
 
 @pytest.mark.contract("mcp.templates")

@@ -17,6 +17,7 @@ from holdfast.identities import store as identities
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.llm.models import Models
+from holdfast.mcp import store as mcp
 from holdfast.messages import requests
 from holdfast.messages.model import Message
 from holdfast.messages.requests import MessageCreate
@@ -136,6 +137,7 @@ def _tools(tx: Tx, who: Who, new: CreateAgent) -> list[Tool]:
     found = tools.named(tx, who, list(dict.fromkeys([*names, *(new.tools or [])])))
     if new.tool_ids:
         found = [*found, *tools.each(tx, who, new.tool_ids)]
+    found = [*found, *mcp.of_servers(tx, who, new.mcp_server_ids or [])]
     return list({tool.id: tool for tool in found}.values())
 
 

@@ -61,6 +61,8 @@ class Choices(Shape):
     folder_ids: list[str] | None = None
     block_ids: list[str] | None = None
     identity_ids: list[str] | None = None
+    mcp_server_ids: Annotated[list[str] | None, Field(max_length=100)] = None
+    """MCP servers whose tools the agent is given, besides those that it has."""
     tags: list[str] | None = None
     system: str | None = None
     tool_rules: list[ToolRule] | None = None

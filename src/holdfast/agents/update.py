@@ -13,6 +13,7 @@ from holdfast.errors import BadRequest, NotFound
 from holdfast.files import opened
 from holdfast.identities import store as identities
 from holdfast.llm.models import Models
+from holdfast.mcp import store as mcp
 from holdfast.messages import store as messages
 from holdfast.messages import threads
 from holdfast.store.table import Tx, take_sequence
@@ -46,9 +47,9 @@ def update(tx: Tx, who: Who, id: str, change: UpdateAgent, models: Models) -> Lo
     agent = store.get(tx, who, id)
     values: dict[str, Any] = {name: value for name in SAME_COLUMNS if (value := getattr(change, name)) is not None}
     values |= choose.columns(models, change, agent)
-    if change.tool_ids is not None:
+    if (wanted := _tools(tx, who, id, change)) is not None:
         rules = change.tool_rules if change.tool_rules is not None else agent.tool_rules
-        values["tool_rules"] = with_approvals(rules, tools.replace(tx, who, id, change.tool_ids))
+        values["tool_rules"] = with_approvals(rules, tools.replace(tx, who, id, wanted))
     if change.tags is not None:
         values["tags"] = list(dict.fromkeys(change.tags))
         values["hidden"] = is_hidden(values.get("hidden", agent.hidden), values["tags"])
@@ -62,6 +63,15 @@ def update(tx: Tx, who: Who, id: str, change: UpdateAgent, models: Models) -> Lo
         _choose_window(tx, who, agent, change.message_ids)
     _replace_folders(tx, who, store.rows.update(tx, who, id, values), change, models)
     return load.one(tx, who, id)
+
+
+def _tools(tx: Tx, who: Who, id: str, change: UpdateAgent) -> list[str] | None:
+    """The ids of all tools that the agent is to have; None when they stay as they are."""
+    if change.tool_ids is None and not change.mcp_server_ids:
+        return None
+    kept = [tool.id for tool in tools.of_agent(tx, who, id)] if change.tool_ids is None else change.tool_ids
+    added = (tool.id for tool in mcp.of_servers(tx, who, change.mcp_server_ids or []))
+    return list(dict.fromkeys((*kept, *added)))
 
 
 def _replace_folders(tx: Tx, who: Who, agent: Agent, change: UpdateAgent, models: Models) -> None:

@@ -131,6 +131,11 @@ def of_server(tx: Tx, who: Who, id: str) -> list[Tool]:
     return tools.rows.all(tx, who, tools.rows.c.mcp_server_id == id, order=[tools.rows.c.name])
 
 
+def of_servers(tx: Tx, who: Who, ids: Iterable[str]) -> list[Tool]:
+    """The tools of several servers; an unknown one is an error."""
+    return [tool for id in ids for tool in of_server(tx, who, get(tx, who, id).id)]
+
+
 def tool_named(tx: Tx, who: Who, id: str, name: str) -> Tool | None:
     """A tool of a server by what the server calls it."""
     return tools.rows.first(tx, who, tools.rows.c.mcp_server_id == id, tools.rows.c.mcp_name == name)
