@@ -1,9 +1,10 @@
 """One class per entity: the domain object, the JSON on the wire and the row in the table."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
@@ -29,8 +30,15 @@ class Sparse(Shape):
 
     @classmethod
     def _may_be_null(cls, name: str) -> bool:
-        field = cls.model_fields.get(name)
+        fields = cls.model_fields
+        field = fields.get(name) or next((field for field in fields.values() if name in _spellings(field)), None)
         return field is None or field.default is None or field.is_required()
+
+
+def _spellings(field: FieldInfo) -> Sequence[object]:
+    """What a field may be called besides."""
+    alias = field.validation_alias
+    return alias.choices if isinstance(alias, AliasChoices) else (alias,)
 
 
 class Entity(Shape):

@@ -99,12 +99,12 @@ class JsonRequest(Request):
 
 
 class HoldfastRoute(APIRoute):
-    """A FastAPI route that reads bodies with `JsonRequest`."""
+    """A FastAPI route that reads bodies with `JsonRequest`, however they are labelled: `curl -d` calls them forms."""
 
     failure: Failure | None = None
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
+    def get_route_handler(self) -> Handler:
+        handler = handler_of(self) or super().get_route_handler()
 
         async def handle(request: Request) -> Response:
             return await handler(JsonRequest(request.scope, request.receive))
@@ -113,7 +113,7 @@ class HoldfastRoute(APIRoute):
 
 
 def _app(handler: Handler) -> ASGIApp:
-    """A body is read as JSON whatever it is labelled: `curl -d` says that it is a form."""
+    """Without the stacks that FastAPI opens for what a form has sent."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         response = await handler(JsonRequest(scope, receive))

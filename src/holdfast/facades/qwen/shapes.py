@@ -1,11 +1,11 @@
 """The bodies that callers of the service send, in the words of each of them."""
 
 import json
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Sparse
 
 
 def _said(text: str) -> str:
@@ -47,18 +47,7 @@ MemoryKind = Annotated[
 ]
 
 
-class Told(Shape):
-    """A body in which null means what leaving the field out means."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, sent: Any) -> Any:
-        if not isinstance(sent, dict):
-            return sent
-        return {name: value for name, value in cast("dict[str, Any]", sent).items() if value is not None}
-
-
-class ChatRequest(Told):
+class ChatRequest(Sparse):
     """Something that a user says."""
 
     message: Words
@@ -79,7 +68,7 @@ class ChatRequest(Told):
         return any(said) if said else None
 
 
-class AddRequest(Told):
+class AddRequest(Sparse):
     """Something to remember."""
 
     content: Words
@@ -89,7 +78,7 @@ class AddRequest(Told):
     metadata: dict[str, Any] | None = None
 
 
-class SearchRequest(Told):
+class SearchRequest(Sparse):
     """Something to look for."""
 
     query: Words
@@ -97,14 +86,14 @@ class SearchRequest(Told):
     user_id: User = "default"
 
 
-class ToolRequest(Told):
+class ToolRequest(Sparse):
     """A call of one of the tools that `/tools` lists."""
 
     name: str
     arguments: Annotated[dict[str, Any], BeforeValidator(_decoded)] = Field(default_factory=dict[str, Any])
 
 
-class WhoseRequest(Told):
+class WhoseRequest(Sparse):
     """Whose memory it is, said in the body instead of the query."""
 
     user_id: User = None
