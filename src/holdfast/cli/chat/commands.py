@@ -226,7 +226,7 @@ SLASHES: dict[str, Slash] = {
     "blocks": Slash("/blocks [LABEL [edit [TEXT]]]", "show the memory blocks or one, or write one", _blocks,
                     lambda chat: list(chat.place.blocks())),
     "model": Slash("/model [N or NAME]", "show the models, or those named so, or use one; memory stays", _model,
-                   _model, _model_handles),
+                   _model_handles),
     "new": Slash("/new [TITLE]", "begin a new conversation with the same agent", _new),
     "conversations": Slash("/conversations [N or ID]", "list the conversations, or go on in one", _conversations,
                            lambda chat: [OWN]),
