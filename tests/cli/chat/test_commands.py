@@ -97,6 +97,11 @@ def test_another_model_keeps_the_memory(env: Mapping[str, str], org: Org, models
     asked = models.chats[-1].body
     assert asked["model"] == "gpt-4o-mini"
     assert "Ada likes tea" in str(asked["messages"][0])
+    terminal.type("/model MINI")
+    shown = terminal.wait_for("openai/gpt-5-mini")
+    assert "openai/gpt-4o-mini" in shown, "a name that several have lists them"
+    assert "holdfast/demo" not in shown
+    terminal.wait_for("> ")
     terminal.type("/model 5-mini")
     terminal.wait_for("openai/gpt-5-mini. /help")
     assert the_agent(org)["model"] == "openai/gpt-5-mini"

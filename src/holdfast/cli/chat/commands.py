@@ -115,10 +115,14 @@ def _model(chat: Chat, rest: str) -> None:
     handles = sorted(each["handle"] for each in found if each.get("handle"))
     if not rest:
         screen.out.print(screen.safe(f"{chat.place.agent['name']} uses {chat.place.model}."), soft_wrap=True)
-        show_numbered(chat, "model", ["handle"], [[handle] for handle in handles], handles)
-        return
-    chat.place.set_model(choose(chat, "model", rest, handles, loosely=True))
-    chat.greet()
+    chosen = choose(chat, "model", rest, handles, loosely=True) if rest else ""
+    near = [handle for handle in handles if chosen.lower() in handle.lower()]
+    is_one = chosen in handles or len(near) < 2 or any(handle.endswith(f"/{chosen}") for handle in near)
+    if rest and is_one:
+        chat.place.set_model(chosen)
+        chat.greet()
+    else:
+        show_numbered(chat, "model", ["handle"], [[handle] for handle in near], near)
 
 
 def _new(chat: Chat, rest: str) -> None:
@@ -221,7 +225,8 @@ def _quit(chat: Chat, rest: str) -> None:
 SLASHES: dict[str, Slash] = {
     "blocks": Slash("/blocks [LABEL [edit [TEXT]]]", "show the memory blocks or one, or write one", _blocks,
                     lambda chat: list(chat.place.blocks())),
-    "model": Slash("/model [N or HANDLE]", "show the models, or use another; memory stays", _model, _model_handles),
+    "model": Slash("/model [N or NAME]", "show the models, or those named so, or use one; memory stays", _model,
+                   _model_handles),
     "new": Slash("/new [TITLE]", "begin a new conversation with the same agent", _new),
     "conversations": Slash("/conversations [N or ID]", "list the conversations, or go on in one", _conversations,
                            lambda chat: [OWN]),
