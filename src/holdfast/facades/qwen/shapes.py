@@ -47,7 +47,7 @@ MemoryKind = Annotated[
 ]
 
 
-class Told(Shape):
+class NullsLeftOut(Shape):
     """A body in which null means what leaving the field out means."""
 
     @model_validator(mode="before")
@@ -58,7 +58,7 @@ class Told(Shape):
         return {name: value for name, value in cast("dict[str, Any]", sent).items() if value is not None}
 
 
-class ChatRequest(Told):
+class ChatRequest(NullsLeftOut):
     """Something that a user says."""
 
     message: Words
@@ -79,7 +79,7 @@ class ChatRequest(Told):
         return any(said) if said else None
 
 
-class AddRequest(Told):
+class AddRequest(NullsLeftOut):
     """Something to remember."""
 
     content: Words
@@ -89,7 +89,7 @@ class AddRequest(Told):
     metadata: dict[str, Any] | None = None
 
 
-class SearchRequest(Told):
+class SearchRequest(NullsLeftOut):
     """Something to look for."""
 
     query: Words
@@ -97,14 +97,14 @@ class SearchRequest(Told):
     user_id: User = "default"
 
 
-class ToolRequest(Told):
+class ToolRequest(NullsLeftOut):
     """A call of one of the tools that `/tools` lists."""
 
     name: str
     arguments: Annotated[dict[str, Any], BeforeValidator(_decoded)] = Field(default_factory=dict[str, Any])
 
 
-class WhoseRequest(Told):
+class WhoseRequest(NullsLeftOut):
     """Whose memory it is, said in the body instead of the query."""
 
     user_id: User = None

@@ -10,14 +10,14 @@ from pydantic import ValidationError
 from holdfast.errors import Invalid, NotFound
 from holdfast.facades.qwen import memory
 from holdfast.facades.qwen.desk import AtDesk, MemoryDesk
-from holdfast.facades.qwen.shapes import AddRequest, Limit, SearchRequest, Told, ToolRequest
+from holdfast.facades.qwen.shapes import AddRequest, Limit, NullsLeftOut, SearchRequest, ToolRequest
 from holdfast.kit.entity import Shape
 from holdfast.kit.routes import HoldfastRoute
 
 router = APIRouter(route_class=HoldfastRoute)
 
 
-class RecentRequest(Told):
+class RecentRequest(NullsLeftOut):
     limit: Limit = 5
 
 
