@@ -47,6 +47,7 @@ LISTED = {
     "mcp-servers": "server",
     "forget": "forgetting",
     "audit": "entry",
+    "active": "job",
 }
 """What a list's cursors are ids of, where the last word of its path does not just lose its `s`."""
 

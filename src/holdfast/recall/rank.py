@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MOST_OF_SESSION = 3
+"""So many of its best items speak for a session."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signs:
     """What speaks for each row."""
@@ -129,15 +133,22 @@ def _session(own: "NDArray[np.float64]", session: "NDArray[Any]", alive: "NDArra
 
     part = np.zeros(len(own))
     rows = np.flatnonzero(alive)
-    order = rows[np.lexsort((-own[rows], session[rows]))]
+    if not len(rows):
+        return part
+    of_rows = session[rows]
+    sizes = np.bincount(of_rows)
+    hits = rows[own[rows] > 0]
+    order = hits[np.lexsort((-own[hits], session[hits]))]
     sessions = session[order]
-    begins = np.flatnonzero(np.r_[True, sessions[1:] != sessions[:-1]])
-    sizes = np.diff(np.r_[begins, len(order)])
-    rank = np.arange(len(order)) - np.repeat(begins, sizes)
-    top = np.where(rank < 3, own[order], 0.0)
-    mean = np.add.reduceat(top, begins) / np.minimum(sizes, 3)
-    part[order] = WEIGHTS.session_best * _of_all(own[order][begins], sizes)
-    part[order] += WEIGHTS.session_mean * _of_all(mean, sizes)
+    begins = np.flatnonzero(np.diff(sessions, prepend=NOTHING))
+    rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+    top, best_of = rank < MOST_OF_SESSION, np.zeros(len(sizes))
+    best_of[sessions[begins]] = own[order[begins]]
+    sums = np.bincount(sessions[top], own[order[top]], len(sizes))
+    mean = sums / np.clip(sizes, 1, MOST_OF_SESSION)
+    everything = np.ones(len(rows), np.bool_)
+    part[rows] = WEIGHTS.session_best * _standard(best_of[of_rows], everything)
+    part[rows] += WEIGHTS.session_mean * _standard(mean[of_rows], everything)
     return part
 
 
@@ -151,14 +162,6 @@ def _next(following: "NDArray[Any]", own: "NDArray[np.float64]", near: _Nearness
         meaning = np.where(there, near.standard[following], np.nan)
         part = part + WEIGHTS.next_meaning * np.nan_to_num(_standard(meaning, ~np.isnan(meaning)))
     return np.nan_to_num(part)
-
-
-def _of_all(values: "NDArray[np.float64]", sizes: "NDArray[Any]") -> "NDArray[np.float64]":
-    """What holds for a session holds for each of its rows."""
-    import numpy as np
-
-    repeated = np.repeat(values, sizes)
-    return _standard(repeated, np.ones(len(repeated), np.bool_))
 
 
 def _named(indexes: Indexes, query: Query, rows: int) -> "NDArray[np.float64]":
