@@ -134,7 +134,7 @@ def test_servers_travel_without_their_secrets(org: Org) -> None:
     config = {"server_url": f"{url}?key=s3cret", "auth_token": "s3cret", "custom_headers": {"X-A": "s3cret"}}
     made = org.http.post("/v1/mcp-servers/", json={"server_name": name, "config": config})
     mark = {"mcp": {"server_name": name, "server_id": "mcp_server-0", "tool_name": "Look Up"}}
-    tool = {
+    tool: Json = {
         "id": "tool-0",
         "name": "look_up",
         "tool_type": "external_mcp",

@@ -75,6 +75,16 @@ class Client:
             raise self._refused(answer)
         return answer.json() if answer.content else None
 
+    def upload(self, path: str, name: str, body: bytes, form: dict[str, str]) -> Any:
+        """The decoded answer to a form with a file."""
+        try:
+            answer = self._http.post(path, files={"file": (name, body)}, data=form)
+        except httpx2.HTTPError as failed:
+            raise self._unreachable(failed) from failed
+        if answer.is_error:
+            raise self._refused(answer)
+        return answer.json()
+
     def exchange(self, path: str, message: object) -> Any:
         """The answer to a JSON-RPC message, which may be an error of that protocol; None when there is none."""
         try:
