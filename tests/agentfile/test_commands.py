@@ -3,12 +3,16 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.agentfile.filing import smallest
 from tests.cli.command import output, run
+from tests.harness.fleet import engines
 from tests.harness.tenants import Org
 from tests.messages.talking import agent, of_agent, texts
 
 
+@pytest.mark.parametrize("engine", engines()[:1])
 def test_an_agent_moves_with_two_commands(org: Org, tmp_path: Path) -> None:
     env = {"HOLDFAST_URL": org.server.url, "HOLDFAST_API_KEY": org.key}
     agent(org, "hello", "hi", name="Ada", secrets={"TOKEN": "s3cret", "OTHER": "x"})

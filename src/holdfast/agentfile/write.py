@@ -27,8 +27,16 @@ from holdfast.store.table import Tx
 from holdfast.tools.model import Tool
 
 SERVERS_OWN = frozenset(
-    ("project_id", "template_id", "base_template_id", "deployment_id", "entity_id", "created_by_id")
-) | {"last_updated_by_id"}
+    (
+        "project_id",
+        "template_id",
+        "base_template_id",
+        "deployment_id",
+        "entity_id",
+        "created_by_id",
+        "last_updated_by_id",
+    )
+)
 """Fields that mean something only where they were set."""
 
 
