@@ -75,16 +75,6 @@ class Client:
             raise self._refused(answer)
         return answer.json() if answer.content else None
 
-    def upload(self, path: str, name: str, body: bytes, form: dict[str, str]) -> Any:
-        """The decoded answer to a form with a file."""
-        try:
-            answer = self._http.post(path, files={"file": (name, body)}, data=form)
-        except httpx2.HTTPError as failed:
-            raise self._unreachable(failed) from failed
-        if answer.is_error:
-            raise self._refused(answer)
-        return answer.json()
-
     def exchange(self, path: str, message: object) -> Any:
         """The answer to a JSON-RPC message, which may be an error of that protocol; None when there is none."""
         try:
@@ -97,10 +87,12 @@ class Client:
             raise self._refused(answer)
         return answer.json()
 
-    def upload(self, path: str, name: str, body: BinaryIO, **query: Any) -> Any:
-        """The decoded answer to a file that is sent."""
+    def upload(
+        self, path: str, name: str, body: BinaryIO | bytes, form: dict[str, str] | None = None, **query: Any
+    ) -> Any:
+        """The decoded answer to a file that is sent, with other fields of a form."""
         try:
-            answer = self._http.post(path, files={"file": (name, body)}, params=query)
+            answer = self._http.post(path, files={"file": (name, body)}, data=form, params=query)
         except httpx2.HTTPError as failed:
             raise self._unreachable(failed) from failed
         if answer.is_error:
