@@ -1,5 +1,6 @@
 """Every noun's router: a new one is one line here."""
 
+from holdfast.agentfile import routes as agent_files
 from holdfast.agents import (
     archive_routes,
     file_routes,
@@ -52,6 +53,7 @@ from holdfast.web import routes as web
 
 ROUTERS: tuple[Router, ...] = (
     admin_routes.router,
+    agent_files.router,
     agents.router,
     alias_routes.router,
     api_agents.router,

@@ -44,6 +44,7 @@ ADMINISTRATION = "/v1/admin/"
 VOLATILE = {
     *("/v1/agents/{agent_id}/context", "/v1/health/", "/v1/ready/", "/v1/search/progress", "/metrics"),
     *("/v1/forget/", "/v1/forget/{forgetting_id}", "/v1/audit/"),
+    "/v1/agents/{agent_id}/export",
     "/api/agents/{agent_id}/sessions/{session_id}/export",
 }
 """Reads that may differ from one call to the next."""

@@ -48,7 +48,7 @@ NOUNS: dict[str, set[str]] = {
 
 MODELS = {f"{noun}.model" for noun in NOUNS}
 BELOW_LOOP = {*NOUN, *PORTS, *NOUNS}
-SERVER = {*BELOW_LOOP, "prompt", "recall", "forget", "loop", "turns", "facades", "web"}
+SERVER = {*BELOW_LOOP, "prompt", "recall", "forget", "agentfile", "loop", "turns", "facades", "web"}
 
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
@@ -64,6 +64,7 @@ ALLOWED: dict[str, set[str]] = {
     "prompt": {"errors", "kit", "tools.rules", *MODELS},
     "recall": {*NOUN, "llm", "messages", "archives", "files", "tools", "embed", "agents", "conversations"},
     "forget": {*BELOW_LOOP, "prompt", "recall"},
+    "agentfile": {*BELOW_LOOP},
     "loop": {*BELOW_LOOP, "prompt", "recall"},
     "turns": {*BELOW_LOOP, "prompt", "recall", "loop"},
     "facades": {*BELOW_LOOP, "recall", "forget", "loop.events", "turns", "failures", "web"},

@@ -87,10 +87,12 @@ class Client:
             raise self._refused(answer)
         return answer.json()
 
-    def upload(self, path: str, name: str, body: BinaryIO, **query: Any) -> Any:
-        """The decoded answer to a file that is sent."""
+    def upload(
+        self, path: str, name: str, body: BinaryIO | bytes, form: dict[str, str] | None = None, **query: Any
+    ) -> Any:
+        """The decoded answer to a file that is sent, with other fields of a form."""
         try:
-            answer = self._http.post(path, files={"file": (name, body)}, params=query)
+            answer = self._http.post(path, files={"file": (name, body)}, data=form, params=query)
         except httpx2.HTTPError as failed:
             raise self._unreachable(failed) from failed
         if answer.is_error:

@@ -18,6 +18,13 @@ def reply(value: Any, status: int = 200, headers: dict[str, str] | None = None) 
     return Response(encode(value), status, headers, "application/json")
 
 
+def indented(value: Any) -> Response:
+    """JSON for people to read."""
+    return Response(
+        orjson.dumps(value, default=_plain, option=OPTIONS | orjson.OPT_INDENT_2), 200, None, "application/json"
+    )
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump()

@@ -96,6 +96,8 @@ class JsonRequest(Request):
             return clean_tree(await super().json())
         except RecursionError as deep:
             raise JSONDecodeError(TOO_DEEP, "", 0) from deep
+        except ValueError as wrong:  # JSON all the same: a number of more digits than are read
+            raise wrong if isinstance(wrong, JSONDecodeError) else JSONDecodeError(str(wrong), "", 0) from wrong
 
 
 class HoldfastRoute(APIRoute):

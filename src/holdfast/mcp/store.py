@@ -148,6 +148,11 @@ def tool_of(tx: Tx, who: Who, id: str, tool_id: str) -> Tool:
     return tool
 
 
+def expect(tx: Tx, who: Who, server: McpServer, name: str, listed: Json) -> Tool:
+    """A tool that a server is said to list so, before anybody has asked the server."""
+    return tools.rows.insert(tx, _tool(who, server, name, listed))
+
+
 def sync(tx: Tx, who: Who, server: McpServer, listed: Sequence[Json]) -> Synced:
     """Make the organization's tools of a server those that it lists now; one look at it is taken in after the other."""
     _lock(tx, who, server.id)

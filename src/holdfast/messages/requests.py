@@ -157,13 +157,14 @@ InputMessage = Annotated[
 
 def parts_of(content: str | Sequence[Content]) -> list[Part]:
     """The parts of the message model that some content stands for; empty content is an error."""
-    parts: list[Part] = [TextPart(text=content)] if isinstance(content, str) else [_part(each) for each in content]
+    parts: list[Part] = [TextPart(text=content)] if isinstance(content, str) else [part_of(each) for each in content]
     if not any(not isinstance(part, TextPart) or part.text for part in parts):
         raise BadRequest("A message's content is empty; send some text or an image.")
     return parts
 
 
-def _part(content: Content) -> Part:
+def part_of(content: Content) -> Part:
+    """The part of the message model that a piece of content stands for."""
     match content:
         case ToolCallContent():
             arguments = orjson.dumps(content.input).decode()
