@@ -53,8 +53,9 @@ class _Called:
             found, errors = await request_body_to_args(self.reads.body_params, reading.body, reading.embedded)
             values.update(found)
             reading.errors += errors
-        if self.reads.request_param_name:
-            values[self.reads.request_param_name] = reading.request
+        for name in (self.reads.request_param_name, self.reads.http_connection_param_name):
+            if name is not None:
+                values[name] = reading.request
         return values
 
     async def result(self, reading: _Reading) -> Any:
@@ -106,7 +107,8 @@ def _called(reads: Dependant) -> _Called | None:
     call = reads.call
     needs = [(each.name, _called(each)) for each in reads.dependencies]
     others = (reads.cookie_params, reads.response_param_name, reads.background_tasks_param_name, reads.concurrency)
-    if call is None or not iscoroutinefunction(call) or any(others) or any(None in need for need in needs):
+    foreign = (*others, reads.websocket_param_name, reads.security_scopes_param_name)
+    if call is None or not iscoroutinefunction(call) or any(foreign) or any(None in need for need in needs):
         return None
     whole = tuple((name, need) for name, need in needs if name is not None and need is not None)
     return _Called(call, whole, reads, _unasked(reads))
@@ -123,8 +125,6 @@ async def _body(request: Request) -> Any:
         return await request.json() if await request.body() else PydanticUndefined
     except JSONDecodeError as wrong:
         raise RequestValidationError([_not_json(wrong)], body=wrong.doc) from wrong
-    except UnicodeDecodeError as wrong:
-        raise HTTPException(400, "The body is not JSON in UTF-8.") from wrong
     except ClientDisconnect as gone:
         raise HTTPException(400, "The body ended before it was whole.") from gone
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import orjson
-from fastapi import Request, Response
+from fastapi import Request, Response, params
 from fastapi.routing import APIRoute
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.routing import BaseRoute, Match
@@ -101,17 +101,26 @@ class JsonRequest(Request):
 
 
 class HoldfastRoute(APIRoute):
-    """A FastAPI route that reads bodies with `JsonRequest`, however they are labelled: `curl -d` calls them forms."""
+    """A FastAPI route that reads bodies with `JsonRequest`."""
 
     failure: Failure | None = None
 
     def get_route_handler(self) -> Handler:
-        handler = handler_of(self) or super().get_route_handler()
+        handler = super().get_route_handler()
+        reads_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
 
         async def handle(request: Request) -> Response:
+            if reads_json:
+                _call_it_json(request.scope)
             return await handler(JsonRequest(request.scope, request.receive))
 
         return handle
+
+
+def _call_it_json(scope: Scope) -> None:
+    """A body is read as JSON whatever it is labelled: `curl -d` says that it is a form."""
+    kept = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+    scope["headers"] = [*kept, (b"content-type", b"application/json")]
 
 
 def _app(handler: Handler) -> ASGIApp:
