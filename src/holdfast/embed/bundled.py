@@ -4,6 +4,8 @@ It is loaded when it is first needed, and works in threads of its own.
 """
 
 import os
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
@@ -25,6 +27,8 @@ WINDOW = 256
 BATCH = 8
 """Texts that are read before a question has its turn."""
 THREADS = 2
+NICENESS = 10
+"""Of the threads that read many texts: whoever waits for an answer gets the processor first."""
 
 
 class Bundled:
@@ -62,7 +66,7 @@ class Bundled:
 
     @cached_property
     def _readers(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "holdfast-vectors")
+        return ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), "holdfast-vectors", _step_back)
 
     def _embed(self, texts: Sequence[str]) -> "list[NDArray[np.float32]]":
         """The vectors of some texts; runs in the worker thread."""
@@ -70,7 +74,8 @@ class Bundled:
 
         parts = [(owner, part) for owner, text in enumerate(texts) for part in self._parts(text)]
         sums = np.zeros((len(texts), DIMENSION), np.float32)
-        read = self._readers.map(partial(_read, self._session), [part for _, part in parts])
+        one, numbers = partial(_read, self._session), [part for _, part in parts]
+        read = self._readers.map(one, numbers) if len(parts) > 1 else (one(each) for each in numbers)
         for (owner, _), vector in zip(parts, read, strict=True):
             sums[owner] += vector
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
@@ -82,6 +87,12 @@ class Bundled:
         numbers, room = tokenizer.numbers(text), WINDOW - 2
         for begin in range(0, max(len(numbers), 1), room):
             yield [tokenizer.begin, *numbers[begin : begin + room], tokenizer.end]
+
+
+def _step_back() -> None:
+    """On Linux a thread has a priority of its own; elsewhere it would be the whole server's."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _read(session: Any, part: list[int]) -> "NDArray[np.float32]":
