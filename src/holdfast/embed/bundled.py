@@ -27,7 +27,7 @@ WINDOW = 256
 BATCH = 8
 """Texts that are read before a question has its turn."""
 THREADS = 2
-NICENESS = 10
+NICENESS = 4
 """Of the threads that read many texts: whoever waits for an answer gets the processor first."""
 
 
