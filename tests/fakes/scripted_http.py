@@ -114,6 +114,9 @@ def _handler(server: ScriptedHttp) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._reply()
 
+        def do_CONNECT(self) -> None:
+            self._reply()
+
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing: what was asked is in `requests`."""
 

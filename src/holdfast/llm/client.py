@@ -18,6 +18,7 @@ from holdfast.llm import failures
 from holdfast.llm.failures import Retryable, Target
 from holdfast.llm.framing import BrokenFrame, Events, Framing
 from holdfast.llm.model import Delta
+from holdfast.llm.proxies import Proxies
 
 if TYPE_CHECKING:
     import aiohttp
@@ -51,6 +52,7 @@ class ModelClient:
     def __init__(self) -> None:
         self._http: dict[Guard | None, aiohttp.ClientSession] = {}
         self._kept: dict[Hashable, Any] = {}
+        self._proxies = Proxies()
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
         """What a protocol remembers from one request to the next; its providers live shorter than that."""
@@ -148,6 +150,7 @@ class ModelClient:
             data=body or None,
             headers={"accept-encoding": "identity", "content-type": "application/json", **target.headers},
             allow_redirects=False,
+            proxy=self._proxies.of(target.base_url) if target.guard is None else None,
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=min(CONNECT_SECONDS, target.timeout), sock_read=target.timeout
             ),
@@ -155,9 +158,10 @@ class ModelClient:
 
 
 def _session(guard: Guard | None) -> "aiohttp.ClientSession":
-    """Certificates as the system trusts them, proxies as the environment names them, no cookies.
+    """Certificates as the system trusts them, no cookies, and nothing of the environment.
 
-    Where addresses are checked there are no proxies: one of them would decide where a name leads.
+    Where addresses are checked there are no proxies: one of them would decide where a name leads. Elsewhere each
+    request names its own; aiohttp would look at the environment and at a .netrc file before each of them.
     """
     import ssl
 
@@ -171,7 +175,7 @@ def _session(guard: Guard | None) -> "aiohttp.ClientSession":
         resolver=guarded.resolver(guard) if guard else None,
         use_dns_cache=guard is None,
     )
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=guard is None)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
 
 def _meaning(target: Target, error: Exception) -> Retryable | ModelError | None:
