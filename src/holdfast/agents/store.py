@@ -23,7 +23,7 @@ from holdfast.runs import events
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.steps import store as steps
-from holdfast.store.prepared import Prepared
+from holdfast.store.prepared import Prepared, among
 from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, elements_of
 from holdfast.tools import store as tools
 
@@ -41,11 +41,11 @@ secrets = Rows(
 )
 c = rows.c
 
-_SECRETS = (
+_SECRETS = Prepared(
     sa.select(secrets.table)
     .where(
         secrets.c.organization_id == sa.bindparam("org"),
-        secrets.c.agent_id.in_(sa.bindparam("agents", expanding=True)),
+        among(secrets.c.agent_id, "agents"),
     )
     .order_by(secrets.c.created_at, secrets.c.key)
 )
@@ -53,7 +53,7 @@ _SECRETS = (
 
 def _linked(kind: str, table: sa.Table, other: str, position: sa.ColumnElement[int]) -> sa.Select[str, Any, Any, int]:
     t = table.c
-    mine = t.organization_id == sa.bindparam("org"), t.agent_id.in_(sa.bindparam("agents", expanding=True))
+    mine = t.organization_id == sa.bindparam("org"), among(t.agent_id, "agents")
     return sa.select(sa.literal(kind), t.agent_id, t[other], position.label("position")).where(*mine)
 
 
@@ -63,7 +63,7 @@ _HANGING = sa.union_all(
     _linked("secret", secrets.table, "id", sa.literal(0)),
 ).subquery()
 _KIND, _AGENT, _OTHER, _POSITION = _HANGING.c
-_LINKS = sa.select(_KIND, _AGENT, _OTHER).order_by(_AGENT, _POSITION, _OTHER)
+_LINKS = Prepared(sa.select(_KIND, _AGENT, _OTHER).order_by(_AGENT, _POSITION, _OTHER))
 _NOTE_RUN = Prepared(
     rows.table.update().where(c.organization_id == sa.bindparam("the_org"), c.id == sa.bindparam("the_id")),
     ("last_run_completion", "last_run_duration_ms", "last_stop_reason"),
@@ -169,9 +169,7 @@ class Links:
 def links(tx: Tx, who: Who, agent_ids: Iterable[str]) -> Links:
     """The links of many agents in one statement, so that nobody looks for what is not there."""
     found = Links()
-    rows_found = tx.execute(_LINKS, {"org": who.organization_id, "agents": list(agent_ids)}).all()
-    pairs: list[tuple[str, str, str]] = [(row[0], row[1], row[2]) for row in rows_found]
-    for kind, agent_id, other in pairs:
+    for kind, agent_id, other in _LINKS.rows(tx, {"org": who.organization_id, "agents": list(agent_ids)}):
         if kind == "tool":
             found.of_agent.setdefault(agent_id, []).append(other)
             found.tools.add(other)
@@ -202,7 +200,7 @@ def set_secrets(tx: Tx, who: Who, agent_id: str, values: Mapping[str, str | None
 
 def secrets_of(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[AgentSecret]]:
     found: dict[str, list[AgentSecret]] = {}
-    for row in tx.execute(_SECRETS, {"org": who.organization_id, "agents": list(agent_ids)}):
+    for row in _SECRETS.rows(tx, {"org": who.organization_id, "agents": list(agent_ids)}):
         secret = secrets.load(row)
         found.setdefault(secret.agent_id, []).append(secret)
     return found

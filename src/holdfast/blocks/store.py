@@ -15,7 +15,7 @@ from holdfast.identities import store as identities
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
-from holdfast.store.prepared import Prepared
+from holdfast.store.prepared import Prepared, among
 from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, metadata, only_where
 
 rows = Rows(
@@ -49,7 +49,7 @@ _HELD = (
     .where(link.organization_id == sa.bindparam("org"))
     .order_by(link.agent_id, link.position, link.block_id)
 )
-_OF_AGENTS = _HELD.where(link.agent_id.in_(sa.bindparam("agents", expanding=True)))
+_OF_AGENTS = Prepared(_HELD.where(among(link.agent_id, "agents")))
 _OF_AGENT = Prepared(_HELD.where(link.agent_id == sa.bindparam("agent")))
 
 
@@ -121,18 +121,15 @@ def delete(tx: Tx, who: Who, id: str) -> None:
     identities.unlink_block(tx, who, id)
 
 
-def of_agent(tx: Tx, who: Who, agent_id: str, *where: Where) -> list[Block]:
-    if where:
-        return of_agents(tx, who, [agent_id], *where).get(agent_id, [])
+def of_agent(tx: Tx, who: Who, agent_id: str) -> list[Block]:
     found = _OF_AGENT.rows(tx, {"org": who.organization_id, "agent": agent_id})
     return [rows.load(row, skip=1) for row in found]
 
 
-def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str], *where: Where) -> dict[str, list[Block]]:
+def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Block]]:
     """The blocks of each agent, in the order in which they were attached."""
-    query = _OF_AGENTS.where(*where) if where else _OF_AGENTS
     found: dict[str, list[Block]] = {}
-    for row in tx.execute(query, {"org": who.organization_id, "agents": list(agent_ids)}):
+    for row in _OF_AGENTS.rows(tx, {"org": who.organization_id, "agents": list(agent_ids)}):
         found.setdefault(row[0], []).append(rows.load(row, skip=1))
     return found
 
@@ -159,10 +156,10 @@ def unlink_identity(tx: Tx, who: Who, id: str, identity_id: str) -> Block:
 
 
 def of_agent_by_label(tx: Tx, who: Who, agent_id: str, label: str) -> Block:
-    found = of_agent(tx, who, agent_id, rows.c.label == label)
-    if not found:
+    found = next((block for block in of_agent(tx, who, agent_id) if block.label == label), None)
+    if found is None:
         raise NotFound(f"Agent {agent_id} holds no block labelled {label!r}.")
-    return found[0]
+    return found
 
 
 def held_for_edit(tx: Tx, who: Who, agent_id: str, label: str, isolated: Sequence[str] = ()) -> Block | None:

@@ -13,7 +13,7 @@ from holdfast.files.model import AttachedFile, File, Folder
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
-from holdfast.store.prepared import Prepared
+from holdfast.store.prepared import Prepared, among
 from holdfast.store.table import Rows, Tx, Where, metadata
 
 agents_folders = sa.Table(
@@ -44,9 +44,9 @@ _OF_AGENT = Prepared(
     .where(link.organization_id == sa.bindparam("org"), link.agent_id == sa.bindparam("agent"))
     .order_by(folders.rows.c.name)
 )
-_LINKS = (
+_LINKS = Prepared(
     sa.select(link.agent_id, link.folder_id)
-    .where(link.organization_id == sa.bindparam("org"), link.agent_id.in_(sa.bindparam("agents", expanding=True)))
+    .where(link.organization_id == sa.bindparam("org"), among(link.agent_id, "agents"))
     .order_by(link.agent_id, link.folder_id)
 )
 
@@ -58,7 +58,7 @@ def folders_of(tx: Tx, who: Who, agent_id: str) -> list[Folder]:
 
 
 def folders_of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Folder]]:
-    pairs = tx.execute(_LINKS, {"org": who.organization_id, "agents": list(agent_ids)}).all()
+    pairs = _LINKS.rows(tx, {"org": who.organization_id, "agents": list(agent_ids)})
     by_id = folders.rows.many(tx, who, {folder_id for _, folder_id in pairs})
     found: dict[str, list[Folder]] = {}
     for agent_id, folder_id in pairs:

@@ -10,6 +10,7 @@ from holdfast.errors import Conflict, NotFound
 from holdfast.identities.model import CreateIdentity, Identity, IdentityFilter, IdentityProperty, NewIdentity
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
+from holdfast.store.prepared import Prepared, among
 from holdfast.store.table import Rows, Tx, Where, metadata
 
 rows = Rows(
@@ -35,11 +36,11 @@ def _links(name: str, other: str) -> sa.Table:
 agents_identities = _links("agents_identities", "agent_id")
 blocks_identities = _links("blocks_identities", "block_id")
 
-_OF_AGENTS = (
+_OF_AGENTS = Prepared(
     sa.select(agents_identities.c.agent_id, agents_identities.c.identity_id)
     .where(
         agents_identities.c.organization_id == sa.bindparam("org"),
-        agents_identities.c.agent_id.in_(sa.bindparam("agents", expanding=True)),
+        among(agents_identities.c.agent_id, "agents"),
     )
     .order_by(agents_identities.c.identity_id)
 )
@@ -147,7 +148,7 @@ def _links_of(who: Who, table: sa.Table, id: str) -> tuple[Where, Where]:
 
 def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Identity]]:
     """The identities of each agent, complete with their links."""
-    pairs = tx.execute(_OF_AGENTS, {"org": who.organization_id, "agents": list(agent_ids)}).all()
+    pairs = _OF_AGENTS.rows(tx, {"org": who.organization_id, "agents": list(agent_ids)})
     if not pairs:
         return {}
     by_id = {identity.id: identity for identity in with_links(tx, who, rows.each(tx, who, [p[1] for p in pairs]))}

@@ -15,6 +15,7 @@ from holdfast.messages.model import Message, Role
 from holdfast.messages.threads import Thread
 from holdfast.messages.wire import roles_of
 from holdfast.store import search
+from holdfast.store.prepared import Prepared, among
 from holdfast.store.search import MESSAGES, Corpus
 from holdfast.store.table import Rows, Tx, Where, only_where, take_sequence
 
@@ -42,7 +43,7 @@ SEARCHED: Sequence[Role] = ("user", "assistant")
 
 t = threads.rows.c
 
-_WINDOWS = (
+_WINDOWS = Prepared(
     sa.select(t.id.label("thread_id"), t.ancestors, t.prompt_id, t.summary_id, t.window_ids, c.id, c.role)
     .outerjoin(
         rows.table,
@@ -53,10 +54,22 @@ _WINDOWS = (
             c.role != "summary",
         ),
     )
-    .where(t.organization_id == sa.bindparam("org"), t.id.in_(sa.bindparam("threads", expanding=True)))
+    .where(t.organization_id == sa.bindparam("org"), among(t.id, "threads"))
     .order_by(c.sequence)
 )
 """The messages from each window's start on, beside what else is in the window."""
+
+_IN_VIEW = Prepared(
+    sa.select(rows.table)
+    .where(
+        c.organization_id == sa.bindparam("org"),
+        c.thread_id == sa.bindparam("thread"),
+        c.sequence >= sa.bindparam("start"),
+        c.role != "summary",
+    )
+    .order_by(c.sequence)
+)
+"""The same for one thread without ancestors, whole."""
 
 
 def append(tx: Tx, messages: Sequence[Message]) -> None:
@@ -124,11 +137,16 @@ def matching(wanted: MessageFilter) -> list[Where]:
 def window(tx: Tx, who: Who, thread: Thread) -> list[Message]:
     """What the model sees: the prompt, the summary, the chosen messages, then everything from the start on."""
     heads = _heads(thread.prompt_id, thread.summary_id, thread.window_ids)
-    found = rows.all(tx, who, sa.or_(c.id.in_(heads), _since(thread)), order=[c.sequence])
-    by_id = {message.id: message for message in found}
-    chosen = [by_id[id] for id in dict.fromkeys(heads) if id in by_id]
-    front = {message.id for message in chosen}
-    return [*chosen, *(m for m in found if m.id not in front and m.sequence >= thread.window_start)]
+    chosen = rows.many(tx, who, heads)
+    front = [chosen[id] for id in dict.fromkeys(heads) if id in chosen]
+    return [*front, *(message for message in _in_view(tx, who, thread) if message.id not in chosen)]
+
+
+def _in_view(tx: Tx, who: Who, thread: Thread) -> list[Message]:
+    if thread.ancestors:
+        return rows.all(tx, who, _since(thread), order=[c.sequence])
+    among_them = {"org": who.organization_id, "thread": thread.id, "start": thread.window_start}
+    return [rows.load(row) for row in _IN_VIEW.rows(tx, among_them)]
 
 
 def newest_of(tx: Tx, who: Who, thread: Thread) -> Message | None:
@@ -152,15 +170,16 @@ class Window:
 def window_ids(tx: Tx, who: Who, thread_ids: Iterable[str]) -> dict[str, Window]:
     """The ids of `window`, for many threads in one statement; forked threads are looked at one by one."""
     found: dict[str, Window] = {}
-    for row in tx.execute(_WINDOWS, {"org": who.organization_id, "threads": list(thread_ids)}):
-        window = found.get(row.thread_id)
+    for row in _WINDOWS.rows(tx, {"org": who.organization_id, "threads": list(thread_ids)}):
+        thread_id, ancestors, prompt_id, summary_id, chosen, message_id, role = row
+        window = found.get(thread_id)
         if window is None:
-            window = found[row.thread_id] = Window(_heads(row.prompt_id, row.summary_id, row.window_ids))
-            if row.ancestors:
-                window.ids = _forked_ids(tx, who, row.thread_id)
-        if not row.ancestors:
-            window.ids.append(row.id)
-            window.newest = row.role
+            window = found[thread_id] = Window(_heads(prompt_id, summary_id, chosen))
+            if ancestors:
+                window.ids = _forked_ids(tx, who, thread_id)
+        if not ancestors:
+            window.ids.append(message_id)
+            window.newest = role
     for window in found.values():
         window.ids = list(dict.fromkeys(filter(None, window.ids)))
     return found

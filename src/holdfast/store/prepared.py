@@ -1,6 +1,7 @@
-"""Statements that run at every turn: translated once for each engine, then given to its driver as they are.
+"""Statements that run often: translated once for each engine, then given to its driver as they are.
 
-SQLAlchemy writes the SQL and converts the values; what is left out is what it does anew at each execution.
+SQLAlchemy writes the SQL and converts the values; what is left out is what it does anew at each execution. A list is
+one parameter (`among`), so that the statement is the same however long it is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,10 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import exc
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.compiler import compiles
+
+from holdfast.store.jsontext import to_json
 
 Tx = sa.Connection
 """A transaction, as store functions see it."""
@@ -41,11 +46,53 @@ class _Plan:
         return row
 
 
+class _Texts(sa.types.TypeDecorator[Sequence[str]]):
+    """A list of texts as one parameter: an array on PostgreSQL, JSON on SQLite."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        return dialect.type_descriptor(sa.Text() if dialect.name == "sqlite" else ARRAY(sa.Text()))
+
+    def bind_processor(self, dialect: Any) -> Any:
+        return to_json if dialect.name == "sqlite" else list
+
+
+class _Among(sa.ColumnElement[bool]):
+    """A column has one of the values of a list."""
+
+    inherit_cache = False
+    type = sa.Boolean()
+
+    def __init__(self, column: sa.ColumnElement[str], name: str) -> None:
+        self.column = column
+        self.values: sa.BindParameter[Sequence[str]] = sa.bindparam(name, type_=_Texts())
+
+
+def among(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
+    """`column IN …` for a prepared statement: the list is its parameter of this name."""
+    return _Among(column, name)
+
+
+@compiles(_Among)
+def _among_an_array(found: _Among, compiler: Any, **how: Any) -> str:
+    return f"{compiler.process(found.column, **how)} = ANY ({compiler.process(found.values, **how)})"
+
+
+@compiles(_Among, "sqlite")
+def _among_json(found: _Among, compiler: Any, **how: Any) -> str:
+    each = sa.func.json_each(found.values).table_valued("value")
+    return compiler.process(found.column.in_(sa.select(each.c.value)), **how)
+
+
 class Prepared:
-    """One statement whose parameters all have names. Lists as parameters (`expanding`) are not for it."""
+    """One statement whose parameters all have names; for a list there is `among`, not `expanding`."""
 
     def __init__(
-        self, statement: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete, changes: Sequence[str] | None = None
+        self,
+        statement: sa.Select[*tuple[Any, ...]] | sa.Insert | sa.Update | sa.Delete,
+        changes: Sequence[str] | None = None,
     ) -> None:
         self._statement = statement
         self._changes = changes
@@ -85,7 +132,7 @@ def _planned(statement: Any, dialect: Any, changes: Sequence[str] | None = None)
     compiled: Any = statement.compile(dialect=dialect, column_keys=changes)
     bound: dict[str, Any] = {name: bind for bind, name in compiled.bind_names.items()}
     if any(bind.expanding for bind in bound.values()):
-        raise ValueError(f"a prepared statement takes no lists: {compiled}")
+        raise ValueError(f"a prepared statement takes its lists by `among`: {compiled}")
     columns: list[Any] = compiled._result_columns or []
     inward = {
         name: convert

@@ -16,7 +16,7 @@ from holdfast.kit.entity import Entity
 from holdfast.kit.page import Page
 from holdfast.store import postgres, sqlite
 from holdfast.store.columns import Moment, column
-from holdfast.store.prepared import Prepared, Tx
+from holdfast.store.prepared import Prepared, Tx, among
 
 Where = sa.ColumnElement[bool]
 
@@ -57,9 +57,9 @@ class Rows(Generic[E]):
         return Prepared(self._select.where(*mine))
 
     @cached_property
-    def _by_ids(self) -> sa.Select[Any]:
-        wanted = self.c.id.in_(sa.bindparam("keys", expanding=True))
-        return self._select.where(self.c.organization_id == sa.bindparam("org"), wanted)
+    def _by_ids(self) -> Prepared:
+        mine = self.c.organization_id == sa.bindparam("org"), among(self.c.id, "keys")
+        return Prepared(self._select.where(*mine))
 
     @cached_property
     def _update(self) -> sa.Update:
@@ -119,7 +119,7 @@ class Rows(Generic[E]):
         wanted = list(dict.fromkeys(ids))
         if not wanted:
             return {}
-        found = tx.execute(self._by_ids, {"org": who.organization_id, "keys": wanted})
+        found = self._by_ids.rows(tx, {"org": who.organization_id, "keys": wanted})
         return {entity.id: entity for entity in map(self.load, found)}
 
     def each(self, tx: Tx, who: Actor, ids: Iterable[str]) -> list[E]:

@@ -13,7 +13,7 @@ from holdfast.errors import BadRequest, NotFound
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
-from holdfast.store.prepared import Prepared
+from holdfast.store.prepared import Prepared, among
 from holdfast.store.table import Rows, Tx, Where, metadata
 from holdfast.tools.builtin import registry
 from holdfast.tools.builtin.tool import Builtin
@@ -37,12 +37,12 @@ agents_tools = sa.Table(
 )
 link = agents_tools.c
 
-_BY_NAME = sa.select(rows.table).where(
-    rows.c.organization_id == sa.bindparam("org"), rows.c.name.in_(sa.bindparam("names", expanding=True))
+_BY_NAME = Prepared(
+    sa.select(rows.table).where(rows.c.organization_id == sa.bindparam("org"), among(rows.c.name, "names"))
 )
-_LINKS = (
+_LINKS = Prepared(
     sa.select(link.agent_id, link.tool_id)
-    .where(link.organization_id == sa.bindparam("org"), link.agent_id.in_(sa.bindparam("agents", expanding=True)))
+    .where(link.organization_id == sa.bindparam("org"), among(link.agent_id, "agents"))
     .order_by(link.agent_id, link.position, link.tool_id)
 )
 
@@ -163,7 +163,7 @@ def of_agent(tx: Tx, who: Who, agent_id: str) -> list[Tool]:
 
 def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Tool]]:
     """The tools of each agent, in the order in which they were attached; many agents share few tools."""
-    pairs = tx.execute(_LINKS, {"org": who.organization_id, "agents": list(agent_ids)}).all()
+    pairs = _LINKS.rows(tx, {"org": who.organization_id, "agents": list(agent_ids)})
     by_id = rows.many(tx, who, (tool_id for _, tool_id in pairs))
     found: dict[str, list[Tool]] = {}
     for agent_id, tool_id in pairs:
@@ -220,7 +220,7 @@ def by_name(tx: Tx, who: Who, names: Sequence[str]) -> dict[str, Tool]:
     """The tools with these names that there are."""
     if not names:
         return {}
-    found = tx.execute(_BY_NAME, {"org": who.organization_id, "names": list(names)})
+    found = _BY_NAME.rows(tx, {"org": who.organization_id, "names": list(names)})
     return {tool.name: tool for tool in map(rows.load, found)}
 
 
