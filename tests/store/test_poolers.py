@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from holdfast.store.postgres import PREPARED_AFTER
+from holdfast.store.postgres import engine as engine_of
 from tests.cli.command import beside, output
 from tests.harness.fleet import Fleet
 from tests.harness.models import MODEL
@@ -42,6 +45,18 @@ def test_a_migration_and_a_backup_through_a_pooler(pooled: Server, tmp_path: Pat
     with connect(pooled).connect() as tx:
         paths = {tx.execute(sa.text("SHOW search_path")).scalar_one() for _ in range(10)}
     assert not any("holdfast" in path for path in paths), "the migration left its search path in a pooled session"
+
+
+def test_plans_are_kept_where_the_next_statement_finds_them(postgres: Postgres, pooler: Pooler) -> None:
+    database = postgres.create()
+    thresholds: list[int | None] = []
+    for uri in (postgres.uri(database), pooler.uri(database)):
+        engine = engine_of(uri, "holdfast", 1)
+        with engine.connect() as tx:
+            raw: Any = tx.connection.dbapi_connection
+            thresholds.append(raw.prepare_threshold)
+        engine.dispose()
+    assert thresholds == [PREPARED_AFTER, None]
 
 
 @pytest.mark.parametrize("extension", [None, "public", "extensions"])

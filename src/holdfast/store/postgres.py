@@ -7,14 +7,19 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import exc
+from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from holdfast.errors import Unavailable
 from holdfast.store.jsontext import from_json, to_json
+from holdfast.store.prepared import Prepared
 
 insert = postgresql.insert
+
+PREPARED_AFTER = 2
+PREPARED_MOST = 400
+"""After how many executions a session keeps a statement's plan, and how many plans it keeps."""
 
 ONLOOKERS_S = 5.0
 """How long it is waited for transactions that still see deleted rows."""
@@ -41,7 +46,20 @@ def engine(uri: str, schema: str, pool_size: int, *, only_reads: bool = False) -
         **(READING if only_reads else {}),
     )
     _name_schema(made.dialect, schema)
+    event.listen(made, "connect", _keep_plans)
     return made
+
+
+def _keep_plans(connection: Any, _record: Any) -> None:
+    """Have a session keep the plans of its statements, which take longer to make than to run.
+
+    Not behind a pooler: there the next statement may find another session, without them. A pooler is known by the
+    number that it gives a connection when it opens, which is not the one of the session that answers.
+    """
+    session = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.rollback()
+    if session == (connection.info.backend_pid,):
+        connection.prepare_threshold, connection.prepared_max = PREPARED_AFTER, PREPARED_MOST
 
 
 def _name_schema(dialect: Any, schema: str) -> None:
@@ -143,5 +161,12 @@ def clock(ahead: timedelta) -> sa.ColumnElement[Any]:
 
 def take_sequence(tx: sa.Connection, name: str, count: int) -> int:
     """Reserve `count` numbers; the last one. Taken late in the transaction, so that gaps and reordering stay rare."""
-    taken = sa.func.nextval(sa.literal(f"{schema_of(tx)}.{name}_sequence"))
-    return tx.execute(sa.select(sa.func.max(taken)).select_from(sa.func.generate_series(1, count))).scalar_one()
+    row = _TAKE.row(tx, {"sequence": f"{schema_of(tx)}.{name}_sequence", "count": count})
+    return row[0] if row else 0
+
+
+_TAKE = Prepared(
+    sa.select(sa.func.max(sa.func.nextval(sa.bindparam("sequence", type_=sa.Text())))).select_from(
+        sa.func.generate_series(1, sa.bindparam("count", type_=sa.Integer()))
+    )
+)

@@ -91,7 +91,7 @@ class Prepared:
 
     def __init__(
         self,
-        statement: sa.Select[*tuple[Any, ...]] | sa.Insert | sa.Update | sa.Delete,
+        statement: sa.Select[*tuple[Any, ...]] | sa.Insert | sa.Update | sa.Delete | sa.TextClause,
         changes: Sequence[str] | None = None,
     ) -> None:
         self._statement = statement

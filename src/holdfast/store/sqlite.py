@@ -14,6 +14,7 @@ from holdfast.errors import Unavailable
 from holdfast.kit.clock import now
 from holdfast.store.columns import Moment
 from holdfast.store.jsontext import from_json, to_json
+from holdfast.store.prepared import Prepared
 
 insert = sqlite.insert
 
@@ -77,10 +78,13 @@ def clock(ahead: timedelta) -> sa.ColumnElement[Any]:
 
 def take_sequence(tx: sa.Connection, name: str, count: int) -> int:
     """Reserve `count` numbers; the last one. The single writer makes this race-free."""
-    return tx.execute(_TAKE, {"name": name, "count": count}).scalar_one()
+    row = _TAKE.row(tx, {"name": name, "count": count})
+    return row[0] if row else 0
 
 
-_TAKE = sa.text(
-    "INSERT INTO sequences (name, value) VALUES (:name, :count) "
-    "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value"
+_TAKE = Prepared(
+    sa.text(
+        "INSERT INTO sequences (name, value) VALUES (:name, :count) "
+        "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value"
+    )
 )
