@@ -27,6 +27,7 @@ from holdfast.errors import AppError
 from holdfast.feed.redis import Redis, RedisCalls, RedisFeed
 from holdfast.files.loader import Loader
 from holdfast.forget.worker import Forgetter, InMemory
+from holdfast.jobs.batcher import Batcher
 from holdfast.kit.bodylimit import BodyLimit
 from holdfast.kit.egress import Egress
 from holdfast.kit.meter import Meter
@@ -109,6 +110,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.runner = Runner(db, _ports(settings, db, app), settings)
     app.state.forgetter = _forgetter(app)
     app.state.draining = asyncio.Event()
+    app.state.batcher = Batcher(db, app.state.runner, app.state.egress, app.state.draining)
     return app
 
 
@@ -234,11 +236,13 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     app.state.recall.indexer.start()
     app.state.forgetter.start()
     app.state.loader.start()
+    await app.state.batcher.start()
     app.state.settling = asyncio.create_task(_settle(app))
     yield
     app.state.settling.cancel()
     await asyncio.wait((app.state.settling,))
     app.state.draining.set()
+    await app.state.batcher.stop()
     await app.state.runner.drain()
     await app.state.forgetter.stop()
     await app.state.runner.stop()

@@ -27,11 +27,13 @@ from holdfast.facades.mcp import routes as mcp_server
 from holdfast.facades.metrics import routes as metrics
 from holdfast.facades.ollama import routes as ollama
 from holdfast.facades.openai import routes as openai
-from holdfast.files import job_routes, source_routes
 from holdfast.files import routes as folders
+from holdfast.files import source_routes
 from holdfast.forget import routes as forget
 from holdfast.health import routes as health
 from holdfast.identities import routes as identities
+from holdfast.jobs import batch_routes
+from holdfast.jobs import routes as jobs
 from holdfast.kit.routes import Router
 from holdfast.mcp import name_routes as named_mcp_servers
 from holdfast.mcp import routes as mcp_servers
@@ -61,6 +63,7 @@ ROUTERS: tuple[Router, ...] = (
     archives.router,
     audit.router,
     background_routes.router,
+    batch_routes.router,
     blocks.router,
     compact_routes.router,
     conversations.router,
@@ -74,7 +77,7 @@ ROUTERS: tuple[Router, ...] = (
     health.root,
     identities.router,
     identity_routes.router,
-    job_routes.router,
+    jobs.router,
     keys.router,
     mcp_routes.router,
     mcp_server.router,

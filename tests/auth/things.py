@@ -102,7 +102,7 @@ def _wanted(text: str, secret: str) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-MADE_BY_THE_WAY = {"organization", "user", "entry", "message", "run", "step", "file", "job"}
+MADE_BY_THE_WAY = {"organization", "user", "entry", "message", "run", "step", "file", "job", "batch"}
 KINDS = {kind for kind, _path, _body in _wanted("", "")} | MADE_BY_THE_WAY
 """What a tenant has one of, as soon as it can be made."""
 
@@ -133,7 +133,7 @@ def _give_file(org: Org, ids: dict[str, str], text: str) -> None:
 
 
 def _converse(org: Org, ids: dict[str, str], text: str, served: set[str]) -> None:
-    """A turn, which leaves messages, a run and a step, and one in a session."""
+    """A turn, which leaves messages, a run and a step, one in a session, and one in a batch."""
     path = "/v1/agents/{agent_id}/messages"
     if f"POST {path}" not in served:
         return
@@ -145,6 +145,10 @@ def _converse(org: Org, ids: dict[str, str], text: str, served: set[str]) -> Non
     called = {"message": f"REPLY {text}", "session_id": ids["session_id"]}
     answer = org.http.post(f"/api/agents/{ids['agent']}/messages", json=called)
     assert answer.status_code == 200, answer.text
+    batch = {"requests": [{"agent_id": ids["agent"], **said}]}
+    ids["batch"] = org.http.post("/v1/messages/batches", json=batch).raise_for_status().json()["id"]
+    path = f"/v1/messages/batches/{ids['batch']}"
+    until(lambda: org.http.get(path).json()["status"] == "completed", "the end of the batch", 60)
     lists = {"message": f"/v1/agents/{ids['agent']}/messages", "run": "/v1/runs/", "step": "/v1/steps/"}
     for kind, listed in lists.items():
         ids[kind] = org.http.get(listed, params={"limit": 1}).json()[0]["id"]

@@ -29,7 +29,7 @@ SIMPLE: dict[str, tuple[str, dict[str, Any]]] = {
 def build(server: Server) -> dict[str, str]:
     """The id of something for every parameter of a path; a well-formed unknown one where nothing could be made."""
     ids = {**dict(_simple(server)), **_agent(server), **_mcp_server(server)}
-    return _Unknown({**ids, **_file(server, ids)})
+    return _Unknown({**ids, **_file(server, ids), **_batch(server, ids)})
 
 
 class _Unknown(dict[str, str]):
@@ -53,6 +53,12 @@ def _file(server: Server, ids: Mapping[str, str]) -> Mapping[str, str]:
     name = server.http.get(f"/v1/folders/{folder}").raise_for_status().json()["name"]
     file = made.json()["id"]
     return {"file_id": file, "job_id": file.replace("file-", "job-"), "folder_name": name}
+
+
+def _batch(server: Server, ids: Mapping[str, str]) -> Mapping[str, str]:
+    request = {"agent_id": ids["agent_id"], "input": "REPLY hi"}
+    made = server.http.post("/v1/messages/batches", json={"requests": [request]}).raise_for_status()
+    return {"batch_id": made.json()["id"]}
 
 
 def _mcp_server(server: Server) -> Mapping[str, str]:

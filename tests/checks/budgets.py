@@ -18,6 +18,7 @@ BOUNDARIES: dict[str, str] = {
     "holdfast.embed.line": "whoever waits for a result gets the failure",
     "holdfast.files.loader": "what failed now is read later, or no file would be read any more",
     "holdfast.forget.worker": "what failed now is tried again, or nothing more would be forgotten",
+    "holdfast.jobs.batcher": "what failed now is tried again, or no batch would be worked on any more",
     "holdfast.loop.outside": "a tool's failure is the model's to read",
     "holdfast.recall.indexer": "what failed now is indexed later, or nothing new would be found",
     "holdfast.sandbox.inside.main": "whatever a program raises is told to whoever wrote it",

@@ -21,6 +21,7 @@ NOUNS: dict[str, set[str]] = {
     "messages": {*NOUN, "identities"},
     "runs": {*NOUN, "feed", "messages"},
     "steps": {*NOUN, "messages", "runs"},
+    "batches": {*NOUN, "runs"},
     "archives": {*NOUN, "llm", "embed", "history"},
     "files": {*NOUN, "llm", "embed", "archives"},
     "tools": {*NOUN, "sandbox", "history", "messages", "blocks", "archives", "files"},
@@ -35,6 +36,7 @@ NOUNS: dict[str, set[str]] = {
         "messages",
         "runs",
         "steps",
+        "batches",
         "archives",
         "files",
         "tools",
@@ -48,7 +50,7 @@ NOUNS: dict[str, set[str]] = {
 
 MODELS = {f"{noun}.model" for noun in NOUNS}
 BELOW_LOOP = {*NOUN, *PORTS, *NOUNS}
-SERVER = {*BELOW_LOOP, "prompt", "recall", "forget", "agentfile", "loop", "turns", "facades", "web"}
+SERVER = {*BELOW_LOOP, "prompt", "recall", "forget", "agentfile", "loop", "turns", "jobs", "facades", "web"}
 
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
@@ -67,6 +69,7 @@ ALLOWED: dict[str, set[str]] = {
     "agentfile": {*BELOW_LOOP},
     "loop": {*BELOW_LOOP, "prompt", "recall"},
     "turns": {*BELOW_LOOP, "prompt", "recall", "loop"},
+    "jobs": {*BELOW_LOOP, "turns"},
     "facades": {*BELOW_LOOP, "recall", "forget", "loop.events", "turns", "failures", "web"},
     "web": {"errors", "kit"},
     "integrations": set(),
@@ -82,6 +85,7 @@ ALLOWED: dict[str, set[str]] = {
 
 FURTHER_TABLES = {
     "archives/passages.py",
+    "batches/work.py",
     "forget/rows.py",
     "files/attached.py",
     "files/chunks.py",

@@ -10,6 +10,7 @@ from holdfast.agents.model import Agent, AgentSecret
 from holdfast.archives import passages
 from holdfast.archives import store as archives
 from holdfast.auth.model import Who
+from holdfast.batches import store as batches
 from holdfast.blocks import store as blocks
 from holdfast.errors import BadRequest
 from holdfast.files import attached
@@ -137,7 +138,7 @@ def delete(tx: Tx, who: Who, id: str) -> None:
     isolated = [block_id for thread in threads.of_agent(tx, who, id) for block_id in thread.isolated_block_ids]
     for block_id in blocks.rows.many(tx, who, isolated):
         blocks.delete(tx, who, block_id)
-    for part in (messages, threads, events, runs, steps):
+    for part in (messages, threads, events, runs, steps, batches):
         part.delete_of_agent(tx, who, id)
     for part in (blocks, tools, identities, attached):
         part.unlink_agent(tx, who, id)

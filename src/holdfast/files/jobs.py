@@ -1,7 +1,6 @@
-"""Jobs: each is the loading of a file, told from the file's own row."""
+"""The loads of files, each of which is one of V1's jobs, told from the file's own row."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -20,21 +19,20 @@ def id_of(file: File) -> str:
     return f"job-{file.id.removeprefix('file-')}"
 
 
-def page(tx: Tx, who: Who, page: Page, folder_id: str | None, active: bool) -> list[File]:
+def page(tx: Tx, who: Who, page: Page, folder_id: str | None, active: bool, *beyond: Where) -> list[File]:
     """The files whose jobs are listed; a folder that there is not has none."""
-    where: Sequence[Where] = [c.is_job_gone.is_(sa.false())]
+    where: Sequence[Where] = [c.is_job_gone.is_(sa.false()), *beyond]
     if folder_id is not None:
         folders.get(tx, who, folder_id)
         where = [*where, c.folder_id == folder_id]
     if active:
         where = [*where, c.status.in_(AT_WORK)]
-    cursors = {name: _file_id(id) for name, id in (("before", page.before), ("after", page.after)) if id}
-    return rows.page(tx, who, replace(page, **cursors), *where)
+    return rows.page(tx, who, page, *where)
 
 
 def get(tx: Tx, who: Who, id: str) -> File:
     """The file that a job loads."""
-    found = rows.find(tx, who, _file_id(id))
+    found = rows.find(tx, who, file_id_of(id))
     if found is None or found.is_job_gone:
         raise NotFound(f"No job with id {id}.")
     return found
@@ -57,5 +55,5 @@ def delete(tx: Tx, who: Who, id: str) -> File:
     return file
 
 
-def _file_id(id: str) -> str:
+def file_id_of(id: str) -> str:
     return f"file-{id.removeprefix('job-')}"

@@ -14,6 +14,7 @@ from holdfast.agents import store as agents
 from holdfast.archives import passages
 from holdfast.archives import store as archives
 from holdfast.auth.model import Who
+from holdfast.batches import store as batches
 from holdfast.blocks import store as blocks
 from holdfast.feed.port import KEPT_S
 from holdfast.files import attached, contents, folders
@@ -81,6 +82,7 @@ PARTS: tuple[Part, ...] = (
     Part("agents", messages.rows.table, _among(m.agent_id)),
     Part("agents", runs.rows.table, _among(r.agent_id)),
     Part("agents", threads.rows.table, _among(t.agent_id)),
+    Part("agents", batches.items.table, _among(batches.i.agent_id)),
     Part("agents", agents.secrets.table, _among(agents.secrets.c.agent_id)),
     Part("threads", events, _of_runs(events.c.run_id, r.thread_id)),
     Part("threads", steps.rows.table, _of_runs(s.run_id, r.thread_id)),
@@ -101,7 +103,7 @@ CORPORA = (("agents", MESSAGES), ("archives", PASSAGES), ("folders", FILES))
 """What search keeps, by whose corpora it is."""
 
 REWRITTEN: tuple[sa.Table, ...] = (
-    *(each.table for each in (messages.rows, threads.rows, runs.rows, steps.rows)),
+    *(each.table for each in (messages.rows, threads.rows, runs.rows, steps.rows, batches.items)),
     *(each.table for each in (blocks.rows, blocks.versions, archives.rows, passages.rows, passages.versions)),
     *(each.table for each in (agents.rows, agents.secrets, identities.rows, repeats.rows)),
     *(each.table for each in (folders.rows, files.rows, file_chunks.rows, attached.rows)),

@@ -4,7 +4,7 @@ Every function takes `Who` and names its organization in the statement: there is
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -174,6 +174,11 @@ class Rows(Generic[E]):
         backwards = page.before is not None and page.after is None
         rows = [self.load(row) for row in tx.execute(_sorted(query, (key, self.c.id), page, backwards))]
         return rows[::-1] if backwards else rows
+
+    def beyond(self, moment: datetime, id: str, upwards: bool) -> Where:
+        """What comes after a place in the order of time, or before it; the place may be that of another table's row."""
+        at = sa.tuple_(sa.literal(moment, self.c.created_at.type), sa.literal(id))
+        return _beyond(sa.tuple_(self.c.created_at, self.c.id), at, upwards)
 
     def _cursor(self, tx: Tx, who: Actor, id: str, key: Any) -> sa.Tuple | None:
         row = tx.execute(

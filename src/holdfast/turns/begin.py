@@ -65,6 +65,8 @@ class Asked:
     """What its thread waits for a client's results of counts as not run, instead of refusing a message."""
     to: str = ""
     """The agent or conversation as the path names it."""
+    run_id: str | None = None
+    """The id of its run, for whoever records in the same transaction that it has begun, and so starts it only once."""
     auto_recall: AutoRecall | None = None
     """What is looked up for it, instead of what the agent has chosen."""
 
@@ -277,7 +279,7 @@ def _tools(own: Sequence[Tool], body: SendMessage, agent: Agent) -> list[Tool]:
 def _run(asked: Asked, agent: Agent, thread: Thread, owner: str) -> Run:
     body, moment = asked.body, now()
     return Run(
-        id=new_id("run"),
+        id=asked.run_id or new_id("run"),
         organization_id=asked.who.organization_id,
         created_by_id=asked.who.user_id,
         created_at=moment,
@@ -288,7 +290,7 @@ def _run(asked: Asked, agent: Agent, thread: Thread, owner: str) -> Run:
         background=body.background,
         callback_url=asked.callback_url,
         request=request_of(asked) if body.background else circle.kept(asked.chain),
-        request_key=repeats.key_of(body) if body.background else None,
+        request_key=repeats.key_of(body) if body.background and asked.run_id is None else None,
         base_template_id=agent.base_template_id,
         project_id=agent.project_id,
         metadata={"run_type": asked.run_type},

@@ -26,6 +26,8 @@ def upgrade() -> None:
     _archive_tags()
     _archives()
     _audit_log()
+    _batch_items()
+    _batches()
     _block_versions()
     _blocks()
     _blocks_identities()
@@ -306,6 +308,62 @@ def _audit_log() -> None:
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
     op.create_index("audit_log_by_time", "audit_log", ["organization_id", "created_at", "id"], unique=False)
+
+
+def _batch_items() -> None:
+    op.create_table(
+        "batch_items",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("batch_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("request", columns.Json(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("batch_items_by_agent", "batch_items", ["organization_id", "agent_id"], unique=False)
+    op.create_index(
+        "batch_items_by_batch", "batch_items", ["organization_id", "batch_id", "status", "position"], unique=False
+    )
+
+
+def _batches() -> None:
+    op.create_table(
+        "batches",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
+        sa.Column("created_by_id", sa.Text(), nullable=True),
+        sa.Column("last_updated_by_id", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("completed_at", columns.Moment(), nullable=True),
+        sa.Column("callback_url", sa.Text(), nullable=True),
+        sa.Column("callback_sent_at", columns.Moment(), nullable=True),
+        sa.Column("callback_status_code", sa.BigInteger(), nullable=True),
+        sa.Column("callback_error", sa.Text(), nullable=True),
+        sa.Column("sender", columns.Json(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("leased_until", columns.Moment(), nullable=True),
+        sa.Column("is_settled", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("batches_by_time", "batches", ["organization_id", "created_at"], unique=False)
+    op.create_index(
+        "batches_not_settled",
+        "batches",
+        ["created_at"],
+        unique=False,
+        sqlite_where=sa.text("NOT is_settled"),
+        postgresql_where=sa.text("NOT is_settled"),
+    )
 
 
 def _block_versions() -> None:

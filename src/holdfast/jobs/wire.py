@@ -1,14 +1,25 @@
-"""The load of a file as one of V1's jobs."""
+"""What is worked on in the background as V1's jobs: the load of a file, and a batch."""
 
 from datetime import datetime
 from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
+from holdfast.batches.model import Batch, ItemStatus
+from holdfast.batches.store import Standing
 from holdfast.files.jobs import id_of
 from holdfast.files.model import AT_WORK, File
 
 JobStatus = Literal["created", "running", "completed", "failed", "pending", "cancelled", "expired"]
+
+COUNTS: dict[str, ItemStatus] = {
+    "waiting": "waiting",
+    "running": "running",
+    "succeeded": "completed",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+"""What metadata call the requests of a batch that have a status."""
 
 
 class JobJson(TypedDict):
@@ -32,7 +43,8 @@ class JobJson(TypedDict):
     total_duration_ns: int | None
 
 
-def job(file: File) -> JobJson:
+def load(file: File) -> JobJson:
+    """The load of a file."""
     ended = None if file.status in AT_WORK else file.updated_at
     return {
         "id": id_of(file),
@@ -60,8 +72,46 @@ def job(file: File) -> JobJson:
         "callback_status_code": None,
         "callback_error": None,
         "ttft_ns": None,
-        "total_duration_ns": int((ended - file.created_at).total_seconds() * 1e9) if ended else None,
+        "total_duration_ns": _between(file.created_at, ended),
     }
+
+
+def batch(found: Batch, standing: Standing) -> JobJson:
+    """A batch, with how many of its requests are how far."""
+    return {
+        "id": found.id,
+        "created_by_id": found.created_by_id,
+        "last_updated_by_id": found.last_updated_by_id,
+        "created_at": found.created_at,
+        "updated_at": found.updated_at,
+        "status": found.status,
+        "completed_at": found.completed_at,
+        "stop_reason": None,
+        "metadata": about(standing),
+        "job_type": "batch",
+        "background": True,
+        "agent_id": None,
+        "callback_url": found.callback_url,
+        "callback_sent_at": found.callback_sent_at,
+        "callback_status_code": found.callback_status_code,
+        "callback_error": found.callback_error,
+        "ttft_ns": None,
+        "total_duration_ns": _between(found.created_at, found.completed_at),
+    }
+
+
+def about(standing: Standing) -> dict[str, Any]:
+    """How a batch is getting on, as its metadata say it."""
+    failures = [
+        {"batch_item_id": item.id, "agent_id": item.agent_id, "run_id": item.run_id, "message": item.problem}
+        for item in standing.failures
+    ]
+    counts = {named: standing.counts.get(status, 0) for named, status in COUNTS.items()}
+    return {"type": "batch", "total": sum(counts.values()), **counts, "failures": failures}
+
+
+def _between(begun: datetime, ended: datetime | None) -> int | None:
+    return int((ended - begun).total_seconds() * 1e9) if ended else None
 
 
 def _status(file: File) -> JobStatus:
