@@ -3,7 +3,8 @@
 import base64
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,6 +17,7 @@ from holdfast.llm.catalog import Configured
 from holdfast.llm.client import ModelClient
 from holdfast.llm.failures import Target
 
+REFUSED = {"error": {"message": "encoding_format is not supported"}}
 Answer = Callable[[str, dict[str, Any]], Any]
 
 
@@ -33,7 +35,7 @@ class Scripted:
                 outer.asked.append((self.path, body))
                 found = outer.answer(self.path, body)
                 data = found if isinstance(found, bytes) else json.dumps(found).encode()
-                self.send_response(200)
+                self.send_response(400 if found == REFUSED else 200)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
@@ -59,14 +61,19 @@ def scripted() -> Iterator[Scripted]:
     server.stop()
 
 
-async def embed(server: Scripted, wire: str, *texts: str, is_query: bool = False, version: str | None = None) -> Any:
+@asynccontextmanager
+async def remote(server: Scripted, wire: str, version: str | None = None) -> AsyncGenerator[Remote]:
     client = ModelClient()
     place = Configured("someone", "openai", server.url, api_version=version)
-    made = Remote("someone/m", "m", place, Target("someone", server.url), client, WIRES[wire]())
     try:
-        return await made.embed(texts, is_query=is_query)
+        yield Remote("someone/m", "m", place, Target("someone", server.url), client, WIRES[wire]())
     finally:
         await client.close()
+
+
+async def embed(server: Scripted, wire: str, *texts: str, is_query: bool = False, version: str | None = None) -> Any:
+    async with remote(server, wire, version) as made:
+        return await made.embed(texts, is_query=is_query)
 
 
 def openai(*vectors: Any) -> dict[str, Any]:
@@ -78,13 +85,43 @@ async def test_openai_answers_in_any_order(scripted: Scripted) -> None:
     scripted.answer = lambda path, body: {"data": rows}
     found = await embed(scripted, "openai", "one", "two")
     assert found.tolist() == [[1, 0], [0, 1]]
-    assert scripted.asked == [("/embeddings", {"model": "m", "input": ["one", "two"], "encoding_format": "float"})]
+    assert scripted.asked == [("/embeddings", {"model": "m", "input": ["one", "two"], "encoding_format": "base64"})]
 
 
-async def test_packed_numbers_are_read(scripted: Scripted) -> None:
-    packed = base64.b64encode(np.array([0, 5], "<f4").tobytes()).decode()
-    scripted.answer = lambda path, body: openai(packed)
-    assert (await embed(scripted, "openai", "one")).tolist() == [[0, 1]]
+def packing(path: str, body: dict[str, Any]) -> Any:
+    """Answers as it is asked to."""
+    if body["encoding_format"] == "float":
+        return plain(path, body)
+    return openai(*(base64.b64encode(np.array([0, 5], "<f4").tobytes()).decode() for _ in body["input"]))
+
+
+def plain(path: str, body: dict[str, Any]) -> Any:
+    """Sends lists, whatever it is asked for."""
+    return openai(*([0, 5.0] for _ in body["input"]))
+
+
+def choosy(path: str, body: dict[str, Any]) -> Any:
+    """Refuses what it does not know."""
+    return plain(path, body) if body["encoding_format"] == "float" else REFUSED
+
+
+@pytest.mark.parametrize("answer", [packing, plain, choosy])
+async def test_whatever_a_server_makes_of_packed_numbers_it_is_understood(scripted: Scripted, answer: Answer) -> None:
+    scripted.answer = answer
+    async with remote(scripted, "openai") as made:
+        assert (await made.embed(["one", "two"])).tolist() == [[0, 1], [0, 1]]
+        assert (await made.embed(["three"])).tolist() == [[0, 1]]
+    ways = [body["encoding_format"] for _, body in scripted.asked]
+    assert ways == (["base64", "float", "float"] if answer is choosy else ["base64", "base64"])
+
+
+async def test_what_is_refused_in_any_form_says_why(scripted: Scripted) -> None:
+    scripted.answer = lambda path, body: REFUSED
+    async with remote(scripted, "openai") as made:
+        for _ in range(2):
+            with pytest.raises(ModelError, match="not supported"):
+                await made.embed(["one"])
+    assert [body["encoding_format"] for _, body in scripted.asked] == ["base64", "float"] * 2
 
 
 async def test_azures_dated_versions_name_the_deployment(scripted: Scripted) -> None:
@@ -112,7 +149,7 @@ async def test_gemini_is_told_what_is_a_question(scripted: Scripted) -> None:
 async def test_many_texts_go_in_several_requests(scripted: Scripted) -> None:
     scripted.answer = lambda path, body: openai(*([float(text)] for text in body["input"]))
     assert len(await embed(scripted, "openai", *(str(n) for n in range(1, 151)))) == 150
-    assert [len(body["input"]) for _, body in scripted.asked] == [64, 64, 22]
+    assert sorted(len(body["input"]) for _, body in scripted.asked) == [22, 64, 64]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +165,8 @@ async def test_many_texts_go_in_several_requests(scripted: Scripted) -> None:
         openai([True]),
         openai(None),
         openai("not base64!"),
+        openai("AAA="),
+        openai("AACAfw=="),
         b"<html>",
         b"[1, 2]",
         b'{"data":[{"embedding":[1e400]}]}',

@@ -145,6 +145,40 @@ def test_a_dead_embedding_model_keeps_nobody_from_writing(fresh_server: FreshSer
     assert search(org, "Turin", archive_id=made) == ["Anna moved to Turin."]
 
 
+def asked_to_embed(models: OpenAIServer, *texts: str) -> list[str]:
+    """Those of the texts that the model was asked for, as often as it was."""
+    inputs = [r.body["input"] for r in models.requests if r.path.endswith("/embeddings")]
+    return sorted(text for each in inputs for text in each if text in texts)
+
+
+def test_what_is_stored_is_known_at_once_and_embedded_once(org: Org, models: OpenAIServer) -> None:
+    made = org.http.post("/v1/archives/", json={"name": "a", "embedding": EMBEDDING}).raise_for_status().json()["id"]
+    texts = [f"Lamp {number} stands on shelf {number % 7}." for number in range(150)]
+    body: Json = {"passages": [{"text": text} for text in [*texts[:149], texts[0]]]}
+    org.http.post(f"/v1/archives/{made}/passages/batch", json=body).raise_for_status()
+    org.http.post(f"/v1/archives/{made}/passages", json={"text": texts[149]}).raise_for_status()
+    progress = org.http.get("/v1/search/progress", params={"archive_id": made}).raise_for_status().json()
+    assert (progress["items"], progress["waiting"]) == (151, 0)
+    assert search(org, texts[149], archive_id=made, limit=1) == [texts[149]]
+    assert asked_to_embed(models, *texts[:149]) == sorted([*texts[:149], texts[0]])
+
+
+def test_vectors_that_a_stopped_server_owes_are_made_by_the_next(fresh_server: FreshServer) -> None:
+    with OpenAIServer() as models:
+        server = fresh_server(environment(models))
+        org = new_org(server)
+        models.embed = lambda request: {}
+        new = org.http.post("/v1/archives/", json={"name": "a", "embedding": EMBEDDING})
+        made = new.raise_for_status().json()["id"]
+        org.http.post(f"/v1/archives/{made}/passages", json={"text": "Anna moved to Turin."}).raise_for_status()
+        server.stop()
+        models.reset()
+        server.start()
+        progress: Json = {"archive_id": made}
+        until(lambda: org.http.get("/v1/search/progress", params=progress).json()["waiting"] == 0, "its vectors")
+        assert asked_to_embed(models, "Anna moved to Turin.") == ["Anna moved to Turin."]
+
+
 def _send(org: Org, agent_id: str, text: str) -> list[Json]:
     body = {"messages": [{"role": "user", "content": text}]}
     answer = org.http.post(f"/v1/agents/{agent_id}/messages", json=body)

@@ -1,18 +1,25 @@
 """What archives' routes need of the search above them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from holdfast.archives.model import Archive, NewPassage, Passage
+from holdfast.archives.passages import Note
 from holdfast.auth.model import Who
+from holdfast.store.table import Tx
+
+Stored = tuple[Archive, list[Passage]]
+Storing = Callable[[Tx, Note], Stored]
+"""A unit of work that stores passages and has them noted."""
 
 
 class PassageSearch(Protocol):
     """Search, as far as whoever stores passages has to do with it."""
 
-    async def settle(self, who: Who, archive_id: str) -> None:
-        """Wait until what was stored in an archive can be found, or for as long as a request may take."""
+    async def store(self, new: Sequence[NewPassage], unit: Storing) -> Stored:
+        """Store passages: they are found by their words at once, by their meaning too unless that takes long."""
         ...
 
     async def same(self, who: Who, archive_id: str, texts: Sequence[str]) -> Mapping[str, str]:

@@ -1,23 +1,34 @@
 """Storing passages without storing twice what is there already."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from holdfast.archives import passages
 from holdfast.archives.model import NewPassage, Passage
+from holdfast.archives.passages import Note
 from holdfast.auth.model import Who
 from holdfast.history.model import NOTHING, Cause
 from holdfast.store.table import Tx
 
 
+@dataclass(frozen=True, slots=True)
+class Beforehand:
+    """What the search knows of passages that are to be stored."""
+
+    same: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The passages that say the same already, by text."""
+    note: Note | None = None
+    """Makes known what is stored; without it the search finds that out for itself."""
+
+
 def keep(
-    tx: Tx, who: Who, archive_id: str, new: Sequence[NewPassage], same: Mapping[str, str], cause: Cause = NOTHING
+    tx: Tx, who: Who, archive_id: str, new: Sequence[NewPassage], known: Beforehand, cause: Cause = NOTHING
 ) -> list[Passage]:
-    """Store passages, but for those that are no news: equal to another one, or to the passage that `same` names.
+    """Store passages, but for those that are no news: equal to another one, or to one that was seen to say the same.
 
     What is there already gets their tags.
     """
-    there = {text: found for text, id in same.items() if (found := _shown(tx, who, archive_id, id))}
+    there = {text: found for text, id in known.same.items() if (found := _shown(tx, who, archive_id, id))}
     first = dict[str, NewPassage]()
     for each in new:
         if each.text in there:
@@ -26,7 +37,7 @@ def keep(
             first[each.text] = _with_tags(first[each.text], each.tags)
         else:
             first[each.text] = each
-    made = passages.insert(tx, who, archive_id, list(first.values()), cause)
+    made = passages.insert(tx, who, archive_id, list(first.values()), cause, known.note)
     stored = dict(zip(first, made, strict=True)) | there
     return [stored[each.text] for each in new]
 

@@ -1,7 +1,7 @@
 """The table of passages, and what changes them; every change waits to be seen by the search."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -18,6 +18,7 @@ from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
 from holdfast.store import search
+from holdfast.store.prepared import Prepared
 from holdfast.store.search import PASSAGES, Corpus
 from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, only_where
 
@@ -50,7 +51,7 @@ c = rows.c
 _UNINDEXED = cast(Where, sa.text("NOT indexed"))
 """In the words of the index, without which SQLite does not use it."""
 _SHOWN = sa.and_(c.is_deleted.is_(False), c.superseded_at.is_(None))
-_SEEN = (
+_SEEN = Prepared(
     rows.table.update()
     .where(
         c.organization_id == sa.bindparam("org"),
@@ -59,6 +60,8 @@ _SEEN = (
     )
     .values(indexed=True)
 )
+Note = Callable[[Tx, Archive, Sequence[Passage]], None]
+"""Makes passages known to the search, in the transaction that stores them."""
 AT_ONCE = 500
 """How many ids a statement is given at most."""
 
@@ -75,7 +78,14 @@ class Narrowing:
     """Look at what was true at this moment, instead of what is."""
 
 
-def insert(tx: Tx, who: Who, archive_id: str, new: Sequence[NewPassage], cause: Cause = NOTHING) -> list[Passage]:
+def insert(
+    tx: Tx,
+    who: Who,
+    archive_id: str,
+    new: Sequence[NewPassage],
+    cause: Cause = NOTHING,
+    note: Note | None = None,
+) -> list[Passage]:
     """Store passages, in this order, after everything that the archive holds."""
     if not new:
         archives.get(tx, who, archive_id)
@@ -97,11 +107,14 @@ def insert(tx: Tx, who: Who, archive_id: str, new: Sequence[NewPassage], cause: 
             text=each.text,
             tags=each.tags,
             metadata=each.metadata,
+            indexed=note is not None,
         )
         for number, each in enumerate(new)
     ]
     rows.insert_many(tx, made)
     archives.count_tags(tx, who, archive_id, Counter(tag for each in made for tag in each.tags))
+    if note is not None:
+        note(tx, archive, made)
     return made
 
 
@@ -213,7 +226,7 @@ def mark_indexed(tx: Tx, who: Who, seen: Mapping[str, int]) -> None:
     """The search has seen these versions of these passages; one that was changed since stays to be seen."""
     if seen:
         each = [{"org": who.organization_id, "the_id": id, "the_version": version} for id, version in seen.items()]
-        tx.execute(_SEEN, each)
+        _SEEN.run_many(tx, each)
 
 
 def by_ids(tx: Tx, who: Who, ids: Iterable[str]) -> dict[str, Passage]:

@@ -6,15 +6,12 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from holdfast.archives import passages, store, wire
-from holdfast.archives.asked import PassageSearch, Searchable
-from holdfast.archives.keep import keep
+from holdfast.archives.asked import PassageSearch, Searchable, Stored
+from holdfast.archives.keep import Beforehand, keep
 from holdfast.archives.model import (
-    Archive,
     ArchiveFilter,
     NewArchive,
-    NewPassage,
     NewPassages,
-    Passage,
     StorePassage,
 )
 from holdfast.archives.wire import ArchiveJson, PassageJson
@@ -109,21 +106,18 @@ async def delete_passage(archive_id: ArchiveId, passage_id: PassageId, who: Call
     return Response(status_code=204)
 
 
-async def _store(
-    db: Database, who: Who, archive_id: str, search: PassageSearch, new: NewPassages
-) -> tuple[Archive, list[Passage]]:
+async def _store(db: Database, who: Who, archive_id: str, search: PassageSearch, new: NewPassages) -> Stored:
     if new.link_duplicates:
         await db.read(store.get, who, archive_id)
-    same = await search.same(who, archive_id, new.texts) if new.link_duplicates else None
-    stored = await db.write(_insert, who, archive_id, new.passages, same)
-    await search.settle(who, archive_id)
-    return stored
+    same: Mapping[str, str] = await search.same(who, archive_id, new.texts) if new.link_duplicates else {}
+    return await search.store(new.passages, lambda tx, note: _insert(tx, who, archive_id, new, Beforehand(same, note)))
 
 
-def _insert(
-    tx: Tx, who: Who, archive_id: str, new: list[NewPassage], same: Mapping[str, str] | None
-) -> tuple[Archive, list[Passage]]:
-    made = passages.insert(tx, who, archive_id, new) if same is None else keep(tx, who, archive_id, new, same)
+def _insert(tx: Tx, who: Who, archive_id: str, new: NewPassages, known: Beforehand) -> Stored:
+    if new.link_duplicates:
+        made = keep(tx, who, archive_id, new.passages, known)
+    else:
+        made = passages.insert(tx, who, archive_id, new.passages, note=known.note)
     return store.get(tx, who, archive_id), made
 
 

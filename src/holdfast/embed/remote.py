@@ -1,14 +1,15 @@
 """Embedding models of other servers: OpenAI's, Ollama's and Gemini's protocols."""
 
+import asyncio
 import base64
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote
 
 import orjson
 
+from holdfast.errors import ModelError
 from holdfast.llm import catalog, failures, reading
 from holdfast.llm.catalog import Configured
 from holdfast.llm.client import ModelClient
@@ -22,6 +23,8 @@ Json = dict[str, Any]
 
 BATCH = 64
 """Texts in one request: what every server takes."""
+AT_ONCE = 4
+"""Requests of one call that are on their way at the same time."""
 LARGEST = 65_536
 """Numbers in a vector; more is no vector of any model."""
 
@@ -30,7 +33,10 @@ class Wire(Protocol):
     """How one kind of server is asked, and how its answer is read."""
 
     def path(self, place: Configured, model: str) -> str: ...
-    def body(self, model: str, texts: Sequence[str], *, is_query: bool) -> Json: ...
+    def bodies(self, model: str, texts: Sequence[str], *, is_query: bool) -> Sequence[Json]:
+        """How it is asked, and how a server that refuses that is asked instead."""
+        ...
+
     def vectors(self, answer: Json) -> Sequence[Any]: ...
 
 
@@ -42,8 +48,9 @@ class OpenAIEmbeddings:
         below = f"/openai/deployments/{quote(model, safe='')}" if catalog.is_dated(version) else ""
         return f"{below}/embeddings?api-version={quote(version)}"
 
-    def body(self, model: str, texts: Sequence[str], *, is_query: bool) -> Json:
-        return {"model": model, "input": list(texts), "encoding_format": "float"}
+    def bodies(self, model: str, texts: Sequence[str], *, is_query: bool) -> Sequence[Json]:
+        """Packed numbers are a fifth of the bytes, and are read without a look at each."""
+        return [{"model": model, "input": list(texts), "encoding_format": form} for form in ("base64", "float")]
 
     def vectors(self, answer: Json) -> Sequence[Any]:
         """In the order of their numbers; servers that give none answer in order."""
@@ -51,15 +58,15 @@ class OpenAIEmbeddings:
         numbers: list[Any] = [row.get("index") for row in rows]
         if sorted(number for number in numbers if isinstance(number, int)) == list(range(len(rows))):
             rows = sorted(rows, key=lambda row: row["index"])
-        return [_unpacked(row.get("embedding")) for row in rows]
+        return [row.get("embedding") for row in rows]
 
 
 class OllamaEmbeddings:
     def path(self, place: Configured, model: str) -> str:
         return "/api/embed"
 
-    def body(self, model: str, texts: Sequence[str], *, is_query: bool) -> Json:
-        return {"model": model, "input": list(texts), "truncate": False}
+    def bodies(self, model: str, texts: Sequence[str], *, is_query: bool) -> Sequence[Json]:
+        return [{"model": model, "input": list(texts), "truncate": False}]
 
     def vectors(self, answer: Json) -> Sequence[Any]:
         found: Any = answer.get("embeddings")
@@ -70,12 +77,11 @@ class GeminiEmbeddings:
     def path(self, place: Configured, model: str) -> str:
         return f"/models/{quote(model.removeprefix('models/'), safe='')}:batchEmbedContents"
 
-    def body(self, model: str, texts: Sequence[str], *, is_query: bool) -> Json:
+    def bodies(self, model: str, texts: Sequence[str], *, is_query: bool) -> Sequence[Json]:
         name = f"models/{model.removeprefix('models/')}"
         task = "RETRIEVAL_QUERY" if is_query else "RETRIEVAL_DOCUMENT"
-        return {
-            "requests": [{"model": name, "content": {"parts": [{"text": text}]}, "taskType": task} for text in texts]
-        }
+        each = [{"model": name, "content": {"parts": [{"text": text}]}, "taskType": task} for text in texts]
+        return [{"requests": each}]
 
     def vectors(self, answer: Json) -> Sequence[Any]:
         return [row.get("values") for row in reading.objects(answer.get("embeddings"))]
@@ -99,47 +105,75 @@ class Remote:
     target: Target
     client: ModelClient
     wire: Wire
+    refusing: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Addresses and models that refuse the first way of asking; who makes `Remote`s keeps it for them."""
 
     async def embed(self, texts: Sequence[str], *, is_query: bool = False) -> "NDArray[np.float32]":
         import numpy as np
 
-        found: list[NDArray[np.float32]] = []
-        for begin in range(0, len(texts), BATCH):
-            found += await self._ask(texts[begin : begin + BATCH], is_query=is_query)
-        if len({len(vector) for vector in found}) > 1:
-            raise failures.unusable(self.target, f"gave vectors of different lengths for {self.model}")
-        return np.stack(found) if found else np.zeros((0, 0), np.float32)
+        batches = [texts[begin : begin + BATCH] for begin in range(0, len(texts), BATCH)]
+        found: list[NDArray[Any]] = []
+        for begin in range(0, len(batches), AT_ONCE):
+            asked = (self._ask(batch, is_query=is_query) for batch in batches[begin : begin + AT_ONCE])
+            found += [vector for vectors in await asyncio.gather(*asked) for vector in vectors]
+        return self._directions(found) if found else np.zeros((0, 0), np.float32)
 
-    async def _ask(self, texts: Sequence[str], *, is_query: bool) -> "list[NDArray[np.float32]]":
-        path = self.wire.path(self.place, self.model)
-        body = orjson.dumps(self.wire.body(self.model, texts, is_query=is_query))
-        answer = reading.decoded(self.target, await self.client.post(self.target, path, body))
-        vectors = self.wire.vectors(answer)
+    async def _ask(self, texts: Sequence[str], *, is_query: bool) -> "list[NDArray[Any]]":
+        vectors = self.wire.vectors(await self._answer(self.wire.bodies(self.model, texts, is_query=is_query)))
         if len(vectors) != len(texts):
             raise failures.unusable(self.target, f"gave {len(vectors)} vectors for {len(texts)} texts")
-        return [self._vector(each) for each in vectors]
+        return [self._numbers(each) for each in vectors]
 
-    def _vector(self, numbers: Any) -> "NDArray[np.float32]":
-        """A vector of length 1; what is none is an error."""
+    async def _answer(self, bodies: Sequence[Json]) -> Json:
+        """The answer to the first way of asking that is not refused, which is the only one from then on."""
+        here = self.target.base_url, self.model
+        if len(bodies) > 1 and here not in self.refusing:
+            try:
+                return await self._post(bodies[0])
+            except ModelError as refused:
+                if refused.code != "llm_bad_request":
+                    raise
+            answer = await self._post(bodies[-1])
+            self.refusing.add(here)
+            return answer
+        return await self._post(bodies[-1])
+
+    async def _post(self, body: Json) -> Json:
+        path = self.wire.path(self.place, self.model)
+        return reading.decoded(self.target, await self.client.post(self.target, path, orjson.dumps(body)))
+
+    def _numbers(self, found: Any) -> "NDArray[Any]":
+        """What a server gave for one text; what is no list of numbers is an error."""
+        numbers = _unpacked(found) if isinstance(found, str) else _listed(found)
+        if numbers is None or not 0 < len(numbers) <= LARGEST:
+            raise failures.unusable(self.target, f"gave something for {self.model} that is no vector")
+        return numbers
+
+    def _directions(self, found: "Sequence[NDArray[Any]]") -> "NDArray[np.float32]":
+        """Vectors of length 1, a row each."""
         import numpy as np
 
-        values = cast(list[Any], numbers) if isinstance(numbers, list) else []
-        if not 0 < len(values) <= LARGEST or not all(type(number) in (int, float) for number in values):
-            raise failures.unusable(self.target, f"gave something for {self.model} that is no vector")
-        vector = np.array(values, np.float64)
-        length = float(np.linalg.norm(vector))
-        if not math.isfinite(length) or length == 0:
+        if len({len(vector) for vector in found}) > 1:
+            raise failures.unusable(self.target, f"gave vectors of different lengths for {self.model}")
+        rows = np.stack(found).astype(np.float64)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        if not (np.isfinite(lengths) & (lengths > 0)).all():
             raise failures.unusable(self.target, f"gave a vector for {self.model} without a direction")
-        return (vector / length).astype(np.float32)
+        return (rows / lengths).astype(np.float32)
 
 
-def _unpacked(embedding: Any) -> Any:
-    """A list of numbers; some servers send it packed, whatever they were asked for."""
-    if not isinstance(embedding, str):
-        return embedding
+def _unpacked(found: str) -> "NDArray[Any] | None":
+    """Numbers in base64; some servers send them so whatever they were asked for."""
     import numpy as np
 
     try:
-        return np.frombuffer(base64.b64decode(embedding, validate=True), "<f4").tolist()
+        return np.frombuffer(base64.b64decode(found, validate=True), "<f4")
     except ValueError:
         return None
+
+
+def _listed(found: Any) -> "NDArray[Any] | None":
+    import numpy as np
+
+    values = cast(list[Any], found) if isinstance(found, list) else []
+    return np.array(values, np.float64) if {*map(type, values)} <= {int, float} else None

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from holdfast.archives import passages
 from holdfast.archives import store as archives
-from holdfast.archives.model import Passage
+from holdfast.archives.asked import Stored, Storing
+from holdfast.archives.model import NewPassage, Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.auth.model import Who
 from holdfast.files import attached, grep, opened
@@ -18,7 +19,7 @@ from holdfast.messages.model import Message
 from holdfast.messages.store import Narrowed
 from holdfast.recall.query import Hit, Mode
 from holdfast.recall.same import NEAR, adds_nothing
-from holdfast.recall.search import Recall
+from holdfast.recall.search import STORE_S, Recall
 from holdfast.store.database import Database
 from holdfast.store.search import FILES, MESSAGES, PASSAGES, Corpus
 
@@ -67,9 +68,12 @@ class Find:
         stored = await self._db.read(passages.by_ids, who, [hit.id for hit in hits])
         return [_found(hit, stored[hit.id]) for hit in hits if hit.id in stored]
 
-    async def settle(self, who: Who, archive_id: str) -> None:
-        """Passages were stored: make them known."""
-        await self._recall.settle(who, archive_id)
+    async def store(self, new: Sequence[NewPassage], unit: Storing) -> Stored:
+        """Store passages: they are found by their words at once, by their meaning too unless that takes long."""
+        arriving = await self._recall.indexer.arriving(new)
+        stored = await self._db.write(unit, arriving.note)
+        await self._recall.indexer.arrived(arriving, STORE_S)
+        return stored
 
     async def same(self, who: Who, archive_id: str, texts: Sequence[str]) -> Mapping[str, str]:
         """For those texts that say no more than a passage of the archive: that passage's id."""

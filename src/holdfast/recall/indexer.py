@@ -7,15 +7,17 @@ or at a search as far as they are few. What has been done is stored piece by pie
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from holdfast.archives.model import NewPassage
 from holdfast.embed.port import Embedder
 from holdfast.errors import AppError, ModelError
 from holdfast.kit.ids import new_id
-from holdfast.recall.entry import MOST_PIECES, describe, merged, pack_terms, pack_vectors, pieces, speaker_of
+from holdfast.recall.arriving import Arriving, entry_of, words_of
+from holdfast.recall.entry import MOST_PIECES, merged, pack_vectors, pieces, speaker_of
 from holdfast.recall.items import SOURCES, Item, ItemSource
 from holdfast.store import search
 from holdfast.store.database import Database
@@ -31,6 +33,12 @@ BATCH = 200
 
 EMBEDDED = 48
 """Items whose vectors are made in one go."""
+
+TOGETHER = 256
+"""The same for those that were just stored: a model elsewhere is asked for them in a few requests at once."""
+
+DIRECTLY = 2_000
+"""Characters whose words are found without a thread."""
 
 POLL_S = 3.0
 """How often it is looked for something to do."""
@@ -65,6 +73,8 @@ class Indexer:
         """One at a time, or the same texts would be embedded twice."""
         self._resting: dict[str, tuple[float, float, str]] = {}
         """Models that have failed: until when they are left alone, how long that was, and why."""
+        self._arriving = set[str]()
+        """Items whose vectors are made by whoever stored them."""
 
     def start(self) -> None:
         self._worker = asyncio.create_task(self._work())
@@ -88,17 +98,42 @@ class Indexer:
     async def settle(self, corpus: Corpus, seconds: float) -> None:
         """Know everything of a corpus, as far as that takes no longer; the rest is known later."""
         await self.catch_up(corpus)
-        work = asyncio.create_task(self._settle(corpus, time.monotonic() + seconds))
-        self._settling.add(work)
-        work.add_done_callback(self._settling.discard)
-        done, _ = await asyncio.wait((work,), timeout=seconds)
+        await self._for_a_while(self._settle(corpus, time.monotonic() + seconds), seconds)
+
+    async def arriving(self, new: Sequence[NewPassage]) -> Arriving:
+        """Find the words of passages that are about to be stored."""
+        if sum(len(each.text) for each in new) <= DIRECTLY:
+            return Arriving(new, self._default())
+        return await asyncio.to_thread(Arriving, new, self._default())
+
+    async def arrived(self, stored: Arriving, seconds: float) -> None:
+        """Make the vectors of what was just stored, as far as that takes no longer; the rest is made later."""
+        await self._for_a_while(self._embed_arrived(stored, time.monotonic() + seconds), seconds)
+
+    async def _for_a_while(self, work: Coroutine[None, None, None], seconds: float) -> None:
+        """What has been begun is brought to its end, although nobody may wait for it any longer."""
+        task = asyncio.create_task(work)
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        done, _ = await asyncio.wait((task,), timeout=seconds)
         for each in done:
             each.result()
 
     async def _settle(self, corpus: Corpus, until: float) -> None:
-        """What has been begun is brought to its end, although nobody may wait for it any longer."""
         while time.monotonic() < until and await self._embed(corpus):
             pass
+
+    async def _embed_arrived(self, stored: Arriving, until: float) -> None:
+        ids = stored.items.keys()
+        self._arriving |= ids
+        try:
+            for begin in range(0, len(stored.entries), TOGETHER):
+                some = stored.entries[begin : begin + TOGETHER]
+                if time.monotonic() > until or some[0].wants in self._resting_now():
+                    return
+                await self._make(some, stored.items)
+        finally:
+            self._arriving -= ids
 
     async def _work(self) -> None:
         rested = time.monotonic()
@@ -152,18 +187,21 @@ class Indexer:
         """Make some of the vectors that are missing; False when there was nothing that could be done."""
         async with self._embedding:
             rows = await self._db.read(search.pending, EMBEDDED, self._resting_now(), corpus)
-            return await self._embed_rows(rows)
+            return await self._embed_rows([row for row in rows if row.item_id not in self._arriving])
 
     async def _embed_rows(self, rows: Sequence[EntryRow]) -> bool:
         """Store the vectors of some entries; False when nothing was done."""
         done = False
-        for (organization, kind, model), some in groupby(sorted(rows, key=_place), _place):
+        for (organization, kind, model), grouped in groupby(sorted(rows, key=_place), _place):
+            some = list(grouped)
             if model not in self._resting_now():
-                done = await self._embed_some(organization, kind, model, list(some)) or done
+                texts = await self._db.read(SOURCES[kind].again, organization, [row.item_id for row in some])
+                done = await self._make(some, texts) or done
         return done
 
-    async def _embed_some(self, organization: str, kind: str, model: str, rows: Sequence[EntryRow]) -> bool:
-        texts = await self._db.read(SOURCES[kind].again, organization, [row.item_id for row in rows])
+    async def _make(self, rows: Sequence[EntryRow], texts: Mapping[str, Item]) -> bool:
+        """Make the vectors of entries of one place; False when their model fails."""
+        organization, _, model = _place(rows[0])
         try:
             made = await _vectors(await self._choose(organization, model), rows, texts)
         except AppError as failed:
@@ -186,26 +224,7 @@ def _place(row: EntryRow) -> tuple[str, str, str]:
 
 def _rows(items: Sequence[Item], default: str) -> list[EntryRow]:
     """The entries of items, without vectors; what is not to be found any more is told to those that know it."""
-    return [_row(item, item.model or default) for item in items]
-
-
-def _row(item: Item, wants: str) -> EntryRow:
-    place = (item.corpus.organization_id, item.id, item.corpus.kind, item.corpus.id or "")
-    if not item.text:
-        return EntryRow(*place, is_gone=True)
-    speaker = speaker_of(item.text, item.speaker)
-    told = describe(item.text, speaker)
-    return EntryRow(
-        *place,
-        thread=item.thread,
-        position=item.position,
-        at=int(item.at.timestamp() * 1e6),
-        role=item.role,
-        speaker=speaker,
-        terms=pack_terms(told),
-        wants=wants,
-        by_default=item.model is None,
-    )
+    return [entry_of(item, default, words_of((item.text, item.speaker))) for item in items]
 
 
 def _store(tx: Tx, source: ItemSource, items: Sequence[Item], rows: Sequence[EntryRow], default: str) -> None:
@@ -233,7 +252,7 @@ async def _vectors(embedder: Embedder, rows: Sequence[EntryRow], texts: Mapping[
     """The entries with the vectors that the model makes of their texts; a text that it refuses gets none."""
     chunks = [_chunks(texts.get(row.item_id)) for row in rows]
     if len(rows) > 1 and sum(map(len, chunks)) > MOST_PIECES:
-        return [row for one in rows for row in await _vectors(embedder, [one], texts)]
+        return await _halved(embedder, rows, texts)
     try:
         made = await embedder.embed([chunk for each in chunks for chunk in each])
     except ModelError as refused:
@@ -244,8 +263,16 @@ async def _vectors(embedder: Embedder, rows: Sequence[EntryRow], texts: Mapping[
                 "%s refuses %s, which is found by its words only: %s", embedder.handle, rows[0].item_id, refused
             )
             return [replace(rows[0], model=rows[0].wants, vectors=None)]
-        return [row for one in rows for row in await _vectors(embedder, [one], texts)]
+        return await _halved(embedder, rows, texts)
     return list(_with_vectors(rows, chunks, made))
+
+
+async def _halved(embedder: Embedder, rows: Sequence[EntryRow], texts: Mapping[str, Item]) -> list[EntryRow]:
+    middle = len(rows) // 2
+    return [
+        *await _vectors(embedder, rows[:middle], texts),
+        *await _vectors(embedder, rows[middle:], texts),
+    ]
 
 
 def _chunks(item: Item | None) -> Sequence[str]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from holdfast.archives import passages
 from holdfast.archives import store as archives
-from holdfast.archives.model import Passage
+from holdfast.archives.model import ChangePassage, Passage
 from holdfast.auth.model import Who
 from holdfast.files import chunks, folders
 from holdfast.files.model import Chunk
@@ -92,7 +92,7 @@ class Passages:
 
     def waiting(self, tx: Tx, limit: int, corpus: Corpus | None = None) -> Sequence[Item]:
         where = (corpus.organization_id, corpus.id) if corpus else (None, None)
-        return [_of_passage(passage, model) for passage, model in passages.unindexed(tx, limit, *where)]
+        return [of_passage(passage, model) for passage, model in passages.unindexed(tx, limit, *where)]
 
     def mark(self, tx: Tx, items: Sequence[Item]) -> None:
         for organization_id, some in groupby(items, lambda item: item.corpus.organization_id):
@@ -102,20 +102,25 @@ class Passages:
         who = Who(organization_id, None)
         found = passages.by_ids(tx, who, ids)
         held = archives.rows.many(tx, who, {passage.archive_id for passage in found.values()})
-        return {id: _of_passage(passage, held[passage.archive_id].embedding) for id, passage in found.items()}
+        return {id: of_passage(passage, held[passage.archive_id].embedding) for id, passage in found.items()}
 
 
-def _of_passage(passage: Passage, model: str | None) -> Item:
+def said_by(passage: ChangePassage) -> str | None:
+    """Who said what a passage tells, if it names anybody."""
     speaker: Any = passage.metadata.get("speaker")
-    said_by = speaker if isinstance(speaker, str) and speaker.strip() else None
+    return speaker if isinstance(speaker, str) and speaker.strip() else None
+
+
+def of_passage(passage: Passage, model: str | None) -> Item:
+    speaker = said_by(passage)
     return Item(
         id=passage.id,
         corpus=Corpus(passage.organization_id, PASSAGES, passage.archive_id),
         thread="",
         position=passage.position,
         at=passage.created_at,
-        role=said_by if said_by in ("user", "assistant") else "",
-        speaker=said_by,
+        role=speaker if speaker in ("user", "assistant") else "",
+        speaker=speaker,
         text="" if passage.is_deleted else passage.text,
         version=passage.version,
         model=model,

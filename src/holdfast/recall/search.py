@@ -11,7 +11,7 @@ from holdfast.recall.indexer import Choose, Indexer
 from holdfast.recall.query import Among, Hit, Mode, Query
 from holdfast.recall.shelf import Shelf
 from holdfast.recall.shelves import Shelves
-from holdfast.store.search import FILES, PASSAGES, Corpus
+from holdfast.store.search import FILES, Corpus
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,10 +61,6 @@ class Recall:
     async def forget(self, organization_id: str, corpus_ids: Collection[str]) -> None:
         """Keep nothing of what was forgotten in memory."""
         await self._shelves.catch_up(organization_id, corpus_ids)
-
-    async def settle(self, who: Who, archive_id: str) -> None:
-        """Passages were stored: make them known."""
-        await self.indexer.settle(Corpus(who.organization_id, PASSAGES, archive_id), STORE_S)
 
     async def settle_folder(self, who: Who, folder_id: str) -> None:
         """A file was read: make what it says known."""

@@ -5,8 +5,9 @@ lock, so that whoever has seen all entries up to a stamp has missed none.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -119,6 +120,16 @@ _SINCE = (
     .order_by(e.stamp, e.item_id)
     .limit(sa.bindparam("most", type_=sa.BigInteger))
 )
+_ADD = Prepared(entries.insert())
+_SET_VECTORS = Prepared(
+    entries.update()
+    .where(
+        e.organization_id == sa.bindparam("the_org"),
+        e.item_id == sa.bindparam("the_item"),
+        e.stamp == sa.bindparam("the_stamp"),
+    )
+    .values({name: sa.bindparam(f"new_{name}", type_=e[name].type) for name in ("vectors", "model", "stamp")})
+)
 _OF_CORPUS = Prepared(_SINCE.where(e.corpus == sa.bindparam("of")))
 _OF_KIND = Prepared(_SINCE.where(e.kind == sa.bindparam("of")))
 
@@ -150,9 +161,14 @@ def put(tx: Tx, rows: Sequence[EntryRow]) -> None:
     """Store entries of one organization and kind, new or changed, under the next stamp."""
     if not rows:
         return
-    stamp = _stamp(tx, rows[0].organization_id, rows[0].kind)
-    values = [{name: getattr(row, name) for name in _NAMES} | {"stamp": stamp} for row in rows]
-    tx.execute(insert_or_replace(tx, entries), values)
+    tx.execute(insert_or_replace(tx, entries), list(map(_values, _stamped(tx, rows))))
+
+
+def add(tx: Tx, rows: Sequence[EntryRow]) -> Sequence[EntryRow]:
+    """Store entries of new items of one organization and kind under the next stamp; the entries as they are now."""
+    stamped = _stamped(tx, rows)
+    _ADD.run_many(tx, list(map(_values, stamped)))
+    return stamped
 
 
 def since(tx: Tx, corpus: Corpus, seen: tuple[int, str], most: int) -> list[EntryRow]:
@@ -173,9 +189,8 @@ def set_vectors(tx: Tx, made: Sequence[EntryRow]) -> None:
     if not made:
         return
     stamp = _stamp(tx, made[0].organization_id, made[0].kind)
-    for row in made:
-        same = sa.and_(e.organization_id == row.organization_id, e.item_id == row.item_id, e.stamp == row.stamp)
-        tx.execute(entries.update().where(same).values(vectors=row.vectors, model=row.model, stamp=stamp))
+    new = ((row, {"new_vectors": row.vectors, "new_model": row.model, "new_stamp": stamp}) for row in made)
+    _SET_VECTORS.run_many(tx, [values | _key(row) for row, values in new])
 
 
 def pending(tx: Tx, limit: int, without: Sequence[str] = (), corpus: Corpus | None = None) -> list[EntryRow]:
@@ -234,7 +249,7 @@ def forget(tx: Tx, corpus: Corpus) -> int:
     stamp = _stamp(tx, corpus.organization_id, corpus.kind)
     gone = tx.execute(entries.delete().where(*_within(corpus), ~IS_MARK)).rowcount
     mark = EntryRow(corpus.organization_id, corpus.id, corpus.kind, corpus.id, is_gone=True, stamp=stamp)
-    tx.execute(insert_or_replace(tx, entries), {name: getattr(mark, name) for name in _NAMES})
+    tx.execute(insert_or_replace(tx, entries), _values(mark))
     return gone
 
 
@@ -261,6 +276,19 @@ def waiting(tx: Tx, who: Actor, corpus: str) -> dict[str, int]:
 def _within(corpus: Corpus) -> list[sa.ColumnElement[bool]]:
     is_in = e.corpus.in_(corpus.ids) if corpus.ids else e.kind == corpus.kind
     return [e.organization_id == corpus.organization_id, is_in]
+
+
+def _key(row: EntryRow) -> dict[str, Any]:
+    return {"the_org": row.organization_id, "the_item": row.item_id, "the_stamp": row.stamp}
+
+
+def _values(row: EntryRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _NAMES}
+
+
+def _stamped(tx: Tx, rows: Sequence[EntryRow]) -> list[EntryRow]:
+    stamp = _stamp(tx, rows[0].organization_id, rows[0].kind)
+    return [replace(row, stamp=stamp) for row in rows]
 
 
 def _stamp(tx: Tx, organization_id: str, kind: str) -> int:

@@ -7,7 +7,7 @@ from typing_extensions import TypedDict, Unpack
 
 from holdfast.archives import passages
 from holdfast.archives import store as archives
-from holdfast.archives.keep import keep
+from holdfast.archives.keep import Beforehand, keep
 from holdfast.archives.model import NewPassage, Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.kit.clock import zone
@@ -37,7 +37,8 @@ def archival_memory_insert(ctx: ToolContext, content: str, tags: list[str] | Non
     own = archives.default_of(ctx.who, ctx.agent_name, ctx.embedding)
     archive = archives.of_agent_or_new(ctx.tx, ctx.who, ctx.agent_id, own)
     new = NewPassage(text=content, tags=tags or [])
-    (kept,) = keep(ctx.tx, ctx.who, archive.id, [new], {content: ctx.seen} if ctx.seen else {}, ctx.cause)
+    known = Beforehand({content: ctx.seen} if ctx.seen else {})
+    (kept,) = keep(ctx.tx, ctx.who, archive.id, [new], known, ctx.cause)
     if kept.id == ctx.seen:
         return f"This is kept already, so it was not stored twice: {kept.text!r} ({kept.id})."
     return None

@@ -9,7 +9,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from holdfast.archives import store as archives
-from holdfast.archives.keep import keep
+from holdfast.archives.keep import Beforehand, keep
 from holdfast.archives.model import NewPassage
 from holdfast.kit.clock import now
 from holdfast.kit.found import Found
@@ -94,7 +94,7 @@ def store_memories(ctx: ToolContext, chunks: list[Stretch]) -> str:
     archive = archives.of_agent_or_new(
         ctx.tx, ctx.who, ctx.agent_id, archives.default_of(ctx.who, ctx.agent_name, ctx.embedding)
     )
-    kept = keep(ctx.tx, ctx.who, archive.id, [NewPassage(text=text) for text in texts], {}, ctx.cause)
+    kept = keep(ctx.tx, ctx.who, archive.id, [NewPassage(text=text) for text in texts], Beforehand(), ctx.cause)
     return f"Kept {len(kept)} part{'' if len(kept) == 1 else 's'} of the conversation."
 
 
