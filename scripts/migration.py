@@ -22,7 +22,7 @@ import holdfast.app  # noqa: F401 # pyright: ignore[reportUnusedImport] -- it im
 from holdfast.store import schema, sqlite
 from holdfast.store.cipher import EncryptedText
 from holdfast.store.columns import Json, Moment
-from holdfast.store.table import metadata
+from holdfast.store.table import indexes_of, metadata
 
 VERSIONS = schema.MIGRATIONS / "versions"
 BASELINE = "0001"
@@ -125,7 +125,7 @@ def _difference(before: str | None) -> Iterator[Any]:
 
 def _indexes(table: str) -> list[ops.CreateIndexOp]:
     """From the code: the comparison does not see indexes on expressions."""
-    return [ops.CreateIndexOp.from_index(i) for i in sorted(metadata.tables[table].indexes, key=lambda i: str(i.name))]
+    return [ops.CreateIndexOp.from_index(i) for i in indexes_of(metadata.tables[table])]
 
 
 def _is_compared(name: str | None, _kind: str, _parents: Any) -> bool:

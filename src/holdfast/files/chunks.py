@@ -28,7 +28,7 @@ c = rows.c
 
 AT_ONCE = 500
 """How many ids a statement is given at most."""
-_UNINDEXED: sa.ColumnElement[bool] = sa.literal_column("NOT indexed", sa.Boolean())
+_UNINDEXED: sa.ColumnElement[bool] = sa.literal_column("NOT indexed")
 """In the words of the index, without which SQLite does not use it."""
 _SEEN = rows.table.update().where(c.organization_id == sa.bindparam("org"), c.id == sa.bindparam("the_id"))
 

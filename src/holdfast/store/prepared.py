@@ -6,7 +6,7 @@ one parameter (`among`), so that the statement is the same however long it is.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -68,6 +68,10 @@ class _Among(sa.ColumnElement[bool]):
     def __init__(self, column: sa.ColumnElement[str], name: str) -> None:
         self.column = column
         self.values: sa.BindParameter[Sequence[str]] = sa.bindparam(name, type_=_Texts())
+
+    def self_group(self, against: Any = None) -> Self:
+        """SQLAlchemy would compare it with 1 where an engine has no booleans, and then no index would be used."""
+        return self
 
 
 def among(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:

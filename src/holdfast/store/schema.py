@@ -12,11 +12,12 @@ from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from holdfast.errors import AppError
 from holdfast.kit.clock import now
 from holdfast.store.postgres import schema_of
-from holdfast.store.table import metadata
+from holdfast.store.table import indexes_of, metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -139,10 +140,14 @@ def _refuse_foreign(tx: sa.Connection, there: set[str]) -> None:
 
 
 def _make_all(tx: sa.Connection) -> None:
-    metadata.create_all(tx, checkfirst=False)
-    table = _version_table()
-    table.create(tx, checkfirst=False)
-    tx.execute(table.insert().values(version=HEAD))
+    metadata.create_all(tx, tables=[], checkfirst=False)  # the sequences
+    for table in metadata.sorted_tables:
+        tx.execute(CreateTable(table))
+        for index in indexes_of(table):
+            tx.execute(CreateIndex(index))
+    versions = _version_table()
+    versions.create(tx, checkfirst=False)
+    tx.execute(versions.insert().values(version=HEAD))
 
 
 def _run(tx: sa.Connection, scripts: Sequence[ModuleType]) -> None:

@@ -210,6 +210,16 @@ def only_where(condition: str) -> dict[str, Any]:
     return {f"{engine}_where": sa.text(condition) for engine in ("sqlite", "postgresql")}
 
 
+def indexes_of(table: sa.Table) -> list[sa.Index]:
+    """In the order in which they are to be made: of two that fit alike, SQLite uses the newer one.
+
+    Those of some rows only come last, because they are for statements that look for few of many.
+    """
+    return sorted(
+        table.indexes, key=lambda index: (index.dialect_options["sqlite"]["where"] is not None, str(index.name))
+    )
+
+
 def contains_any(tx: Tx, column: sa.ColumnElement[Any], values: Sequence[str]) -> Where:
     """A JSON list holds at least one of the values."""
     return _engine_of(tx).has_any(column, list(values))

@@ -803,6 +803,7 @@ def _passages() -> None:
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
     op.create_index("passages_by_position", "passages", ["organization_id", "archive_id", "position"], unique=True)
+    op.create_index("passages_by_time", "passages", ["organization_id", "archive_id", "created_at", "id"], unique=False)
     op.create_index(
         "passages_by_run",
         "passages",
@@ -811,7 +812,6 @@ def _passages() -> None:
         sqlite_where=sa.text("origin_run_id IS NOT NULL"),
         postgresql_where=sa.text("origin_run_id IS NOT NULL"),
     )
-    op.create_index("passages_by_time", "passages", ["organization_id", "archive_id", "created_at", "id"], unique=False)
     op.create_index(
         "passages_superseded",
         "passages",
