@@ -23,7 +23,7 @@ TYPES = {
     "heartbeats": {"agent_type": "memgpt_v2_agent", "tools": ["memory_insert", "send_message"]},
 }
 MOST_POINTS = 200
-FEW = (2, 5, 9)
+FEW = (2, 4, 6)
 """The waits that the default suite tries; the soak tries all."""
 
 

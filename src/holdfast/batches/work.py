@@ -22,7 +22,7 @@ LEASE_S = 10.0
 AT_ONCE = 8
 """Requests of one batch that are worked on side by side."""
 
-_UNSETTLED: sa.ColumnElement[bool] = sa.literal_column("NOT is_settled", sa.Boolean())
+_UNSETTLED: sa.ColumnElement[bool] = sa.literal_column("NOT is_settled")
 """In the words of the index, without which SQLite does not use it."""
 
 

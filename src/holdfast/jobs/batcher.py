@@ -46,6 +46,8 @@ class Batcher:
         self._came = asyncio.Event()
         self._working = set[asyncio.Task[None]]()
         self._looking: asyncio.Task[None] | None = None
+        self._has_claimed = False
+        """Whether there may be batches to leave to others."""
 
     async def start(self) -> None:
         if self._db.is_sqlite:
@@ -59,7 +61,8 @@ class Batcher:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        await self._db.write(work.release, self._id)
+        if self._has_claimed:
+            await self._db.write(work.release, self._id)
 
     def nudge(self) -> None:
         """A batch has come, or there is room for another."""
@@ -90,6 +93,7 @@ class Batcher:
 
     async def _take(self) -> None:
         while len(self._working) < AT_ONCE and not self._draining.is_set() and await self._db.read(work.is_waiting):
+            self._has_claimed = True
             batch = await self._db.write(work.claim, self._id)
             if batch is None:
                 return
