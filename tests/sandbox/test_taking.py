@@ -58,7 +58,7 @@ def f(before, each):
         if os.fork() == 0:
             own = bytearray(b"x") * each
             time.sleep(60)
-    time.sleep(1)
+    time.sleep(15 if each > before else 1)
     return "done"
 """
 
