@@ -10,6 +10,8 @@ from sqlalchemy import event
 
 from holdfast.archives import passages
 from holdfast.auth.model import Who
+from holdfast.batches import work as batches
+from holdfast.files import work as loads
 from holdfast.recall.items import SOURCES
 from holdfast.store import schema, search, sqlite
 from holdfast.store.search import FILES, MESSAGES, PASSAGES, Corpus
@@ -38,6 +40,8 @@ USED: Sequence[tuple[Unit, str]] = (
     (lambda tx: search.count_pending(tx, ARCHIVE), "search_entries_pending"),
     (lambda tx: search.pending(tx, 10, corpus=ARCHIVE), "search_entries_pending"),
     (lambda tx: search.pending(tx, 10), "search_entries_pending"),
+    (loads.is_waiting, "files_to_do"),
+    (batches.is_waiting, "batches_not_settled"),
     (lambda tx: passages.rows.many(tx, WHO, ["one", "two"]), BY_ID),
 )
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,7 +20,7 @@ from holdfast.kit.page import Page
 from holdfast.store import search
 from holdfast.store.prepared import Prepared
 from holdfast.store.search import PASSAGES, Corpus
-from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, only_where
+from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, only_where, where_only
 
 rows = Rows(
     "passages",
@@ -48,8 +48,7 @@ history = Versioned(
 )
 c = rows.c
 
-_UNINDEXED = cast(Where, sa.text("NOT indexed"))
-"""In the words of the index, without which SQLite does not use it."""
+_UNINDEXED = where_only("NOT indexed")
 _SHOWN = sa.and_(c.is_deleted.is_(False), c.superseded_at.is_(None))
 _SEEN = Prepared(
     rows.table.update()
@@ -241,7 +240,7 @@ def allowed_ids(tx: Tx, who: Who, archive_id: str | None, wanted: Narrowing) -> 
     """The passages that a search may find; None when that is everything that is not deleted."""
     mine = _of(who, archive_id)
     if wanted == Narrowing():
-        old = sa.select(c.id).where(*mine, sa.text("superseded_at IS NOT NULL")).limit(1)
+        old = sa.select(c.id).where(*mine, where_only("superseded_at IS NOT NULL")).limit(1)
         if tx.execute(old).first() is None:
             return None
     query = sa.select(c.id).where(*mine, c.is_deleted.is_(False), *_matching(tx, wanted))

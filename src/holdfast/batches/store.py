@@ -69,7 +69,7 @@ def standings(tx: Tx, who: Who, ids: Sequence[str]) -> dict[str, Standing]:
     return found
 
 
-def run_ids(batch_id: str, who: Who) -> sa.Select[tuple[str]]:
+def run_ids(who: Who, batch_id: str) -> sa.Select[tuple[str]]:
     """The runs of a batch, for a statement to choose by."""
     return sa.select(i.run_id).where(i.organization_id == who.organization_id, i.batch_id == batch_id)
 

@@ -14,7 +14,7 @@ from holdfast.errors import Conflict
 from holdfast.kit.clock import now
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
-from holdfast.store.table import Tx, Where, clock
+from holdfast.store.table import Tx, Where, clock, where_only
 
 c, i = rows.c, items.c
 
@@ -22,8 +22,7 @@ LEASE_S = 10.0
 AT_ONCE = 8
 """Requests of one batch that are worked on side by side."""
 
-_UNSETTLED: sa.ColumnElement[bool] = sa.literal_column("NOT is_settled")
-"""In the words of the index, without which SQLite does not use it."""
+_UNSETTLED = where_only("NOT is_settled")
 
 
 class NotWaiting(Exception):

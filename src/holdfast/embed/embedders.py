@@ -14,7 +14,6 @@ class Embedders:
 
     def __init__(self) -> None:
         self._bundled = Bundled()
-        self._refusing = set[tuple[str, str]]()
 
     def of(self, models: Models, handle: str | None = None) -> Embedder:
         """What makes the vectors of a model; without a handle, of the server's default."""
@@ -30,7 +29,7 @@ class Embedders:
                 f"{card.handle} cannot be used: {place.name} has no embeddings that this server could ask for "
                 f"(it knows the protocols {', '.join(have)}). Choose another embedding, or {self._bundled.handle}.",
             )
-        return Remote(card.handle, card.name, place, target, client, wire(), self._refusing)
+        return Remote(card.handle, card.name, place, target, client, wire())
 
     def close(self) -> None:
         self._bundled.close()

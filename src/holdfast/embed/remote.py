@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote
 
@@ -105,8 +105,6 @@ class Remote:
     target: Target
     client: ModelClient
     wire: Wire
-    refusing: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    """Addresses and models that refuse the first way of asking; who makes `Remote`s keeps it for them."""
 
     async def embed(self, texts: Sequence[str], *, is_query: bool = False) -> "NDArray[np.float32]":
         import numpy as np
@@ -126,15 +124,15 @@ class Remote:
 
     async def _answer(self, bodies: Sequence[Json]) -> Json:
         """The answer to the first way of asking that is not refused, which is the only one from then on."""
-        here = self.target.base_url, self.model
-        if len(bodies) > 1 and here not in self.refusing:
+        refusing = self.client.kept((Remote, self.target.base_url), set[str])
+        if len(bodies) > 1 and self.model not in refusing:
             try:
                 return await self._post(bodies[0])
             except ModelError as refused:
                 if refused.code != "llm_bad_request":
                     raise
             answer = await self._post(bodies[-1])
-            self.refusing.add(here)
+            refusing.add(self.model)
             return answer
         return await self._post(bodies[-1])
 

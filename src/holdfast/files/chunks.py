@@ -12,7 +12,7 @@ from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
 from holdfast.store import search
 from holdfast.store.search import FILES, Corpus
-from holdfast.store.table import Rows, Tx, only_where
+from holdfast.store.table import Rows, Tx, only_where, where_only
 
 rows = Rows(
     "file_chunks",
@@ -28,8 +28,7 @@ c = rows.c
 
 AT_ONCE = 500
 """How many ids a statement is given at most."""
-_UNINDEXED: sa.ColumnElement[bool] = sa.literal_column("NOT indexed")
-"""In the words of the index, without which SQLite does not use it."""
+_UNINDEXED = where_only("NOT indexed")
 _SEEN = rows.table.update().where(c.organization_id == sa.bindparam("org"), c.id == sa.bindparam("the_id"))
 
 

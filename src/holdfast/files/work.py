@@ -12,7 +12,7 @@ from holdfast.files.model import File
 from holdfast.files.store import rows
 from holdfast.kit.clock import now
 from holdfast.store import search
-from holdfast.store.table import Tx, clock
+from holdfast.store.table import Tx, clock, where_only
 
 c = rows.c
 
@@ -29,8 +29,7 @@ NO_VECTORS = (
     "Check that the model answers; this is tried again by itself."
 )
 
-_UNSETTLED: sa.ColumnElement[bool] = sa.literal_column("NOT is_settled", sa.Boolean())
-"""In the words of the index, without which SQLite does not use it."""
+_UNSETTLED = where_only("NOT is_settled")
 
 
 def claim(tx: Tx, owner: str) -> File | None:

@@ -76,7 +76,7 @@ def _one(tx: Tx, who: Who, id: str) -> JobJson:
 
 def _messages(tx: Tx, who: Who, id: str, page: Page, agent_id: str | None) -> list[InternalMessage]:
     store.get(tx, who, id)
-    where: list[Where] = [messages.c.run_id.in_(store.run_ids(id, who))]
+    where: list[Where] = [messages.c.run_id.in_(store.run_ids(who, id))]
     if agent_id is not None:
         where.append(messages.of_agent(agent_id))
     found = messages.page(tx, who, page, *where)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,7 +17,7 @@ from holdfast.messages.wire import roles_of
 from holdfast.store import search
 from holdfast.store.prepared import Prepared, among
 from holdfast.store.search import MESSAGES, Corpus
-from holdfast.store.table import Rows, Tx, Where, only_where, take_sequence
+from holdfast.store.table import Rows, Tx, Where, only_where, take_sequence, where_only
 
 rows = Rows(
     "messages",
@@ -35,8 +35,7 @@ sa.Index(
     c.sequence,
     **only_where("NOT is_indexed"),
 )
-_UNINDEXED = cast(Where, sa.text("NOT is_indexed"))
-"""In the words of the index, without which SQLite does not use it."""
+_UNINDEXED = where_only("NOT is_indexed")
 
 SEARCHED: Sequence[Role] = ("user", "assistant")
 """The roles of messages that say something to people."""

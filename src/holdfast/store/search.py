@@ -189,8 +189,8 @@ def set_vectors(tx: Tx, made: Sequence[EntryRow]) -> None:
     if not made:
         return
     stamp = _stamp(tx, made[0].organization_id, made[0].kind)
-    new = ((row, {"new_vectors": row.vectors, "new_model": row.model, "new_stamp": stamp}) for row in made)
-    _SET_VECTORS.run_many(tx, [values | _key(row) for row, values in new])
+    new = ({"new_vectors": row.vectors, "new_model": row.model, "new_stamp": stamp, **_key(row)} for row in made)
+    _SET_VECTORS.run_many(tx, list(new))
 
 
 def pending(tx: Tx, limit: int, without: Sequence[str] = (), corpus: Corpus | None = None) -> list[EntryRow]:

@@ -210,6 +210,11 @@ def only_where(condition: str) -> dict[str, Any]:
     return {f"{engine}_where": sa.text(condition) for engine in ("sqlite", "postgresql")}
 
 
+def where_only(condition: str) -> Where:
+    """The same in a statement: in other words, `NOT x = 1` for one, SQLite does not use the index."""
+    return sa.literal_column(condition)
+
+
 def indexes_of(table: sa.Table) -> list[sa.Index]:
     """In the order in which they are to be made: of two that fit alike, SQLite uses the newer one.
 
