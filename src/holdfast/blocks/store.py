@@ -51,6 +51,24 @@ _HELD = (
 )
 _OF_AGENTS = Prepared(_HELD.where(among(link.agent_id, "agents")))
 _OF_AGENT = Prepared(_HELD.where(link.agent_id == sa.bindparam("agent")))
+_IS_ISOLATED = among(rows.c.id, "isolated")
+_FOR_EDIT = Prepared(
+    sa.select(rows.table)
+    .where(rows.c.organization_id == sa.bindparam("org"), rows.c.label == sa.bindparam("label"))
+    .where(
+        sa.or_(
+            _IS_ISOLATED,
+            rows.c.id.in_(
+                sa.select(link.block_id).where(
+                    link.organization_id == sa.bindparam("org"), link.agent_id == sa.bindparam("agent")
+                )
+            ),
+        )
+    )
+    .order_by(sa.case((_IS_ISOLATED, 0), else_=1))
+    .limit(1)
+    .with_for_update()
+)
 
 
 def made(who: Who, new: NewBlock, cause: Cause = NOTHING) -> Block:
@@ -167,16 +185,8 @@ def held_for_edit(tx: Tx, who: Who, agent_id: str, label: str, isolated: Sequenc
 
     A conversation's isolated blocks take the place of the agent's.
     """
-    is_isolated = rows.c.id.in_(list(isolated))
-    query = (
-        sa.select(rows.table)
-        .where(rows.c.organization_id == who.organization_id, rows.c.label == label)
-        .where(sa.or_(is_isolated, _held_by(who, agent_id)))
-        .order_by(sa.case((is_isolated, 0), else_=1))
-        .limit(1)
-        .with_for_update()
-    )
-    row = tx.execute(query).one_or_none()
+    sent = {"org": who.organization_id, "agent": agent_id, "label": label, "isolated": list(isolated)}
+    row = _FOR_EDIT.row(tx, sent)
     return None if row is None else rows.load(row)
 
 

@@ -13,6 +13,7 @@ from holdfast.history.model import Cause, Change, Difference, Replaced, Tracked
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
+from holdfast.store.prepared import Prepared
 from holdfast.store.table import Rows, Tx, Where
 
 E = TypeVar("E", bound=Tracked)
@@ -44,14 +45,15 @@ class Versioned(Generic[E, V]):
         """Columns that every change sets."""
         self._keep = self._copying()
 
-    def _copying(self) -> sa.Insert:
+    def _copying(self) -> Prepared:
         rows, versions = self.rows, self.versions
         copied: dict[str, Any] = {"organization_id": rows.c.organization_id, self.owner: rows.c.id}
         copied |= {name: rows.c[name] for name in ("version", *self.state, *self._also)}
         columns = [copied.get(str(c.name), sa.bindparam(f"own_{c.name}", type_=c.type)) for c in versions.c]
         mine = rows.c.organization_id == sa.bindparam("org"), rows.c.id == sa.bindparam("key")
         before = sa.select(*columns).where(*mine).with_for_update()
-        return versions.table.insert().from_select(list(versions.c.keys()), before).returning(versions.c.version)
+        copying = versions.table.insert().from_select(list(versions.c.keys()), before)
+        return Prepared(copying.returning(versions.c.version))
 
     def keep(self, tx: Tx, who: Who, id: str, cause: Cause) -> int:
         """Copy a row's state into its history and hold the row until the transaction ends; its version."""
@@ -66,10 +68,10 @@ class Versioned(Generic[E, V]):
             "key_id": who.key_id,
         }
         values = {f"own_{name}": value for name, value in own.items()} | {"org": who.organization_id, "key": id}
-        version = tx.execute(self._keep, values).scalar_one_or_none()
-        if version is None:
+        kept = self._keep.row(tx, values)
+        if kept is None:
             raise self.rows.missing(id)
-        return version
+        return kept[0]
 
     def change(self, tx: Tx, who: Who, id: str, values: Mapping[str, Any], cause: Cause) -> E:
         """Set columns; the state before is kept as a version."""
