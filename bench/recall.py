@@ -23,6 +23,9 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", default=SETS, help="which sets of conversations")
     parser.add_argument("--mode", default="passages", choices=("agent", "passages", "messages"))
     parser.add_argument("--pooled", action="store_true", help="all conversations in one archive")
+    parser.add_argument(
+        "--distract", nargs="*", default=(), help="sets whose memories are there too, without questions"
+    )
     parser.add_argument("--limit", default="0", help="so many questions of each conversation")
     options = parser.parse_args()
     if not (DATA / "eval_recall.py").exists():
@@ -38,9 +41,10 @@ def _measure(engine: Engine, fleet: Fleet, options: argparse.Namespace) -> None:
     for name in options.data:
         print(f"\n{engine}, {name}", flush=True)
         how = ["--adapter", "http", "--url", server.url, "--http-mode", options.mode, "--limit", options.limit]
-        pooled = ["--pooled"] if options.pooled else []
+        pooled = ["--pooled"] if options.pooled or options.distract else []
+        distract = ["--distract", *(str(DATA / "public" / other) for other in options.distract)]
         data = ["--data", str(DATA / "public" / name)]
-        subprocess.run([sys.executable, str(DATA / "eval_recall.py"), *data, *how, *pooled], check=True)
+        subprocess.run([sys.executable, str(DATA / "eval_recall.py"), *data, *how, *pooled, *distract], check=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Generic, TypeVar, cast, get_args
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model, model_validator
@@ -26,13 +27,16 @@ class Sparse(Shape):
         if not isinstance(sent, dict):
             return sent
         fields = cast(dict[str, Any], sent)
-        return {name: value for name, value in fields.items() if value is not None or cls._may_be_null(name)}
+        wrong = [name for name in _never_null(cls) if name in fields and fields[name] is None]
+        return {name: value for name, value in fields.items() if name not in wrong} if wrong else fields
 
-    @classmethod
-    def _may_be_null(cls, name: str) -> bool:
-        fields = cls.model_fields
-        field = fields.get(name) or next((field for field in fields.values() if name in _spellings(field)), None)
-        return field is None or field.default is None or field.is_required()
+
+@cache
+def _never_null(shape: type[BaseModel]) -> Sequence[str]:
+    """The names of the fields that have a value of their own when they are left out, with every spelling."""
+    found = {name: f for name, f in shape.model_fields.items() if f.default is not None and not f.is_required()}
+    spelled = [other for field in found.values() for other in _spellings(field) if isinstance(other, str)]
+    return (*found, *spelled)
 
 
 def _spellings(field: FieldInfo) -> Sequence[object]:
