@@ -33,10 +33,16 @@ def test_many_writers_at_once(fresh_server: FreshServer) -> None:
 def test_a_power_cut_among_writers(fresh_server: FreshServer) -> None:
     server = fresh_server()
     storm = storms.begin(server, 8)
-    cut = threading.Timer(1.5, lambda: (server.kill9(), storm.is_over.set()))
-    cut.start()
-    storms.rage(storm, 30)
-    cut.join()
+
+    def cut() -> None:
+        until(lambda: all(client.made for client in storm.clients), "something of each client", 60)
+        server.kill9()
+        storm.is_over.set()
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    storms.rage(storm, 60)
+    cutting.join()
     server.start()
     storms.check(storm)
     if fresh_server.engine == "sqlite":

@@ -18,6 +18,7 @@ from sqlalchemy import exc
 from holdfast.errors import AppError, Conflict, Unavailable
 from holdfast.store import postgres, sqlite
 from holdfast.store.cipher import Cipher
+from holdfast.store.prepared import Prepared
 from holdfast.store.table import Tx
 
 P = ParamSpec("P")
@@ -135,8 +136,16 @@ class _Runner(Protocol):
     def close(self) -> None: ...
 
 
+_BEGIN, _BEGIN_WRITING, _COMMIT, _ROLLBACK = (
+    Prepared(sa.text(said)) for said in ("BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+)
+
+
 class _SqliteRunner:
-    """Each database thread keeps one connection; a writer takes the file's lock when it begins."""
+    """Each database thread keeps one connection; a writer takes the file's lock when it begins.
+
+    For SQLAlchemy all of a connection's life is one transaction: where one begins and ends is said to SQLite itself.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -145,9 +154,18 @@ class _SqliteRunner:
 
     def __call__(self, writing: bool, work: Callable[[Tx], R]) -> R:
         connection = self._connection()
-        with connection.begin():
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-            return work(connection)
+        (_BEGIN_WRITING if writing else _BEGIN).run(connection, {})
+        try:
+            found = work(connection)
+            _COMMIT.run(connection, {})
+            return found
+        finally:
+            self._undo(connection)
+
+    def _undo(self, connection: sa.Connection) -> None:
+        """Take back what was not committed; SQLite may have done so itself, when its disk was full."""
+        if not connection.invalidated and connection.connection.in_transaction:
+            _ROLLBACK.run(connection, {})
 
     def _connection(self) -> sa.Connection:
         connection: sa.Connection | None = getattr(self._own, "connection", None)
