@@ -88,6 +88,10 @@ class Later:
         except httpx.TransportError as failed:
             self._done.put(failed)
 
+    @property
+    def is_done(self) -> bool:
+        return not self._thread.is_alive()
+
     def result(self, seconds: float = 30) -> Any:
         return self._done.get(timeout=seconds)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +26,9 @@ processes = sa.Table(
 )
 c = processes.c
 
+CUT_OFF_FOR = timedelta(seconds=2 * BEAT_S)
+"""Less than it takes until others are taken for dead: what kept them all from beating was noticed here as well."""
+
 FORGOTTEN_AFTER = timedelta(minutes=10)
 """How long a dead process is remembered; what counts is when it was last alive."""
 
@@ -48,11 +51,27 @@ class Elsewhere:
     """Gone on with by another process."""
 
 
-def beat(tx: Tx, id: str) -> None:
-    """Say that a process is alive."""
-    expires_at = clock(tx, ALIVE_FOR)
-    if tx.execute(processes.update().where(c.id == id).values(expires_at=expires_at)).rowcount == 0:
-        tx.execute(processes.insert().values(id=id, expires_at=expires_at))
+class Watch:
+    """Whether a process can tell who is dead: not when it was cut off itself, because the others may have been too."""
+
+    def __init__(self, first: datetime) -> None:
+        self._last = self._sure_from = first
+
+    def is_sure(self, moment: datetime) -> bool:
+        """Can it be told at this beat? After a gap before it the others are given time to beat again too."""
+        if moment - self._last > CUT_OFF_FOR:
+            self._sure_from = moment + ALIVE_FOR
+        self._last = moment
+        return moment >= self._sure_from
+
+
+def beat(tx: Tx, id: str) -> datetime:
+    """Say that a process is alive; the moment at which it does, as the database sees it."""
+    values = {"expires_at": clock(tx, ALIVE_FOR)}
+    found = tx.execute(processes.update().where(c.id == id).values(values).returning(c.expires_at)).scalar()
+    if found is None:
+        found = tx.execute(processes.insert().values(id=id, **values).returning(c.expires_at)).scalar_one()
+    return found - ALIVE_FOR
 
 
 def elsewhere(tx: Tx, id: str, run_ids: Sequence[str]) -> Elsewhere:
@@ -72,13 +91,14 @@ def bury_all(tx: Tx) -> None:
     tx.execute(processes.delete())
 
 
-def bury(tx: Tx, heir: str) -> list[Run]:
+def bury(tx: Tx, heir: str, beaten_at: datetime) -> list[Run]:
     """Free the threads of dead processes, end their runs that someone waited for, and take over the others.
 
-    Nothing here waits for a lock: a process that froze in the middle of a transaction may hold it for long.
+    Dead is who was so when the heir last beat: a database that stands still after that kills nobody. Nothing here
+    waits for a lock: a process that froze in the middle of a transaction may hold it for long.
     """
     t, r = threads.rows, runs.rows
-    alive = sa.select(c.id).where(c.expires_at >= clock(tx))
+    alive = sa.select(c.id).where(c.expires_at >= beaten_at)
     stuck = sa.select(t.c.id).where(t.c.lease_owner.is_not(None), t.c.lease_owner.not_in(alive))
     free = t.table.update().where(t.c.id.in_(stuck.with_for_update(skip_locked=True)))
     tx.execute(free.values(lease_owner=None, lease_run_id=None, fence=t.c.fence + 1))

@@ -100,14 +100,15 @@ def end(tx: Tx, run: Run) -> None:
 
 
 def abandon(tx: Tx, who: Who, run: Run, error: Mapping[str, Any]) -> None:
-    """End a run whose turn could not end it, and free the thread that it may hold."""
+    """End a run whose turn could not end it, and free the thread that it may hold; whoever goes on with it has both."""
     moment, t = now(), threads.rows
     values = {"status": "failed", "stop_reason": "error", "completed_at": moment, "metadata": {**run.metadata, **error}}
-    still = sa.and_(_mine(who, [run.id]), c.owner == run.owner, c.status.in_(ACTIVE))
+    still = sa.and_(_mine(who, [run.id]), c.owner == run.owner, c.epoch == run.epoch, c.status.in_(ACTIVE))
     owner = run.owner if run.background else None
     tx.execute(rows.table.update().where(still).values(**values, owner=owner, updated_at=moment))
     held = sa.and_(t.c.organization_id == who.organization_id, t.c.id == run.thread_id, t.c.lease_run_id == run.id)
-    tx.execute(t.table.update().where(held, t.c.lease_owner == run.owner).values(lease_owner=None, lease_run_id=None))
+    ours = t.c.lease_owner == run.owner, ~sa.exists().where(_mine(who, [run.id]), c.epoch != run.epoch)
+    tx.execute(t.table.update().where(held, *ours).values(lease_owner=None, lease_run_id=None))
 
 
 def mark_cancelled(tx: Tx, who: Who, run_ids: Sequence[str]) -> None:

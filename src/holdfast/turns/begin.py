@@ -136,7 +136,7 @@ def begin(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Begun:
 def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, worker: Worker) -> Turn | None:
     """The turn of a waiting run, if the thread is free and every earlier run is over."""
     stored = runs.get(tx, asked.who, begun.run.id)
-    if stored.is_over or stored.owner != worker.id:
+    if stored.is_over or (stored.owner, stored.epoch) != (worker.id, begun.run.epoch):
         return None
     thread = threads.rows.get(tx, asked.who, begun.run.thread_id)
     held = leases.take(tx, thread, begun.run, worker.id)

@@ -115,10 +115,10 @@ class Runner:
         """Take over what processes before us have left, and tell others that we are alive."""
         if self._db.is_sqlite:
             await self._db.write(processes.bury_all)
-        await self._db.write(processes.beat, self.id)
-        self._take_over(await self._db.write(processes.bury, self.id))
+        moment = await self._db.write(processes.beat, self.id)
+        self._take_over(await self._db.write(processes.bury, self.id, moment))
         if not self._db.is_sqlite:
-            self._senses.append(asyncio.create_task(self._beat()))
+            self._senses.append(asyncio.create_task(self._beat(processes.Watch(moment))))
         if self._ports.calls is not None:
             self._senses.append(asyncio.create_task(self._listen(self._ports.calls)))
 
@@ -323,7 +323,7 @@ class Runner:
         """The run is over and told: call back, and let go of it."""
         who = live.asked.who
         run = await self._insist(live, lambda: self._db.read(runs.find, who, live.run_id))
-        if run is None or run.owner != self.id:
+        if run is None or (run.owner, run.epoch) != (self.id, live.run.epoch):
             return
         if await call_back(self._ports.egress, run):
             await self._insist(live, lambda: self._db.write(runs.note_callback, who, run))
@@ -356,21 +356,24 @@ class Runner:
     def _keep(self, live: Live) -> None:
         """Finished runs stay for a while; what they worked with does not."""
         tally(self._ports.meter, live)
-        del self._live[live.run_id]
+        if self._live.get(live.run_id) is live:  # or it came back from another process before this one had left it
+            del self._live[live.run_id]
         live.begun.turn = None
         self._kept[live.run_id] = live
         if len(self._kept) > KEPT_RUNS:
             del self._kept[next(iter(self._kept))]
         asyncio.get_running_loop().call_later(KEPT_S, self._kept.pop, live.run_id, None)
 
-    async def _beat(self) -> None:
+    async def _beat(self, watch: processes.Watch) -> None:
         while True:
             await asyncio.sleep(processes.BEAT_S)
             try:
-                await self._db.write(processes.beat, self.id)
-                if self._draining is None:
-                    self._take_over(await self._db.write(processes.bury, self.id))
+                moment = await self._db.write(processes.beat, self.id)
                 await self._notice()
+                if watch.is_sure(moment) and self._draining is None:
+                    self._take_over(await self._db.write(processes.bury, self.id, moment))
+            except AppError as failed:
+                log.error("the heartbeat failed: %s", failed.detail)
             except Exception:  # the background runner: without a heart all leases of this process would lapse
                 log.exception("the heartbeat failed")
 
