@@ -223,17 +223,43 @@ def test_a_batch_goes_on_when_its_server_is_killed_and_calls_back(
     assert batch(org, made)["callback_error"] is None
 
 
+def beside(fresh_server: FreshServer, org: Org) -> Org:
+    """The same organization at another server of the same database."""
+    env = {"HOLDFAST_ENCRYPTION_KEY": (org.server.data / "encryption.key").read_text()}
+    return on(fresh_server(env, database=org.server.env["LETTA_PG_URI"]), org)
+
+
 @pytest.mark.contract("batches.several-servers")
 @pytest.mark.parametrize("engine", ["postgres"])
 def test_two_servers_work_on_no_request_twice(fresh_server: FreshServer, models: OpenAIServer) -> None:
-    database = fresh_server.fleet.new_database()
-    one = fresh_server(database=database)
-    key = (one.data / "encryption.key").read_text()
-    org = new_org(one)
-    there = on(fresh_server({"HOLDFAST_ENCRYPTION_KEY": key}, database=database), org)
+    org = new_org(fresh_server())
+    there = beside(fresh_server, org)
     agents = [agent(org) for _ in range(3)]
     sent = [send(org, *(request(owner, f"REPLY {turn}") for turn in range(4) for owner in agents)) for _ in range(3)]
     for made in sent:
         assert counts(over(there, made["id"])) == {"succeeded": 12}
     assert len(models.chats) == 36
     assert len(ok(org.http.get("/v1/runs/"))) == 36
+
+
+@pytest.mark.contract("batches.survives.elsewhere")
+@pytest.mark.parametrize("engine", ["postgres"])
+def test_the_other_server_goes_on_with_the_batch_of_a_killed_one(
+    fresh_server: FreshServer, models: OpenAIServer, gate: threading.Event
+) -> None:
+    """It is killed when some of its requests are answered, eight are at work, and the others wait."""
+    org = new_org(fresh_server())
+    agents = [agent(org) for _ in range(10)]
+    made = send(org, *(request(owner, line) for line in ("REPLY one", "HOLD", "REPLY two") for owner in agents))["id"]
+    until(lambda: counts(batch(org, made)) == {"succeeded": 10, "running": 8, "waiting": 12}, "eight at work", 60)
+    there = beside(fresh_server, org)
+    org.server.kill9()
+    gate.set()
+    ended = over(there, made)
+    assert (ended["status"], counts(ended)) == ("completed", {"succeeded": 30})
+    for owner in agents:
+        said = texts(messages(there, made, agent_id=owner))
+        assert said == ["REPLY one", "one", "HOLD", "held", "REPLY two", "two"]
+    found = messages(there, made, limit=1000)
+    assert (len(found), len({each["batch_item_id"] for each in found} - {None})) == (60, 30)
+    assert len(ok(there.http.get("/v1/runs/"))) == 30
