@@ -56,6 +56,8 @@ class OpenAIServer:
         """What a chat request gets when nothing is queued."""
         self.embed: Callable[[Json], Json] = _embeddings
         """What a request for vectors gets."""
+        self.vectors_wait: threading.Event | None = None
+        """What a request for vectors waits for."""
         self.history: deque[str] = deque(maxlen=40)
         """The last chat requests and what each got, for whoever has to find out why a test failed."""
         self.asked = threading.Event()
@@ -86,7 +88,7 @@ class OpenAIServer:
         self.requests.clear()
         self._replies.clear()
         self.always, self.counts = None, None
-        self.script, self.embed = from_directives, _embeddings
+        self.script, self.embed, self.vectors_wait = from_directives, _embeddings, None
         self.asked.clear()
         self.dropped.clear()
 
@@ -150,6 +152,8 @@ class OpenAIServer:
             body: Json = {"object": "list", "data": self.models}
             return await _send(writer, self.models_status, body if self.models_status == 200 else _error("no list"))
         if path.endswith("/embeddings"):
+            if self.vectors_wait and await self._left_before(reader, self.vectors_wait):
+                return False
             return await _send(writer, 200, self.embed(request.body))
         return await _send(writer, 404, _error(f"no such path {path}"))
 
