@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests.fakes.openai_script import Reply
@@ -13,8 +14,8 @@ from tests.harness.postgres import Postgres
 from tests.harness.tenants import Org, new_org
 from tests.harness.waiting import until
 from tests.messages.talking import agent, of_agent, say, texts
-from tests.turns.backgrounds import over
-from tests.turns.listening import Later, active
+from tests.turns.backgrounds import over, run_of
+from tests.turns.listening import Later, active, user
 from tests.turns.test_faults import MODES
 from tests.turns.test_survival import chats, later, notes
 from tests.turns.test_tool_calls import INSERT, NOTES
@@ -66,3 +67,44 @@ def test_lost_connections_are_noticed_by_nobody(org: Org, cable: Cable) -> None:
         made.append(agent(org, name=f"agent-{number}"))
     cable.cut()
     assert {each["id"] for each in org.http.get("/v1/agents/").json()} == set(made)
+
+
+@pytest.fixture
+def lost_beginning(org: Org, postgres: Postgres, cable: Cable) -> None:
+    """The next run is stored, but the answer to its commit is lost with the connection."""
+    name = org.server.env["LETTA_PG_URI"].rpartition("/")[2]
+    with psycopg.connect(postgres.uri(name)) as database:
+        database.execute(
+            """
+            CREATE FUNCTION holdfast.tell() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE NOTICE 'a run begins'; RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER tell AFTER INSERT ON holdfast.runs DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION holdfast.tell();
+            """
+        )
+    cable.cut_before = b"a run begins"
+
+
+@pytest.mark.contract("turns.database-away.beginning")
+@pytest.mark.usefixtures("lost_beginning")
+def test_a_run_that_began_unnoticed_holds_nobody_up(org: Org, models: OpenAIServer) -> None:
+    owner = agent(org)
+    lost = org.http.post(f"/v1/agents/{owner}/messages", json=user("hello"))
+    assert lost.status_code == 503, lost.text
+    (run,) = active(org, owner)
+    assert say(org, f"agents/{owner}", "REPLY on")["messages"][-1]["content"] == "on"
+    ended = run_of(org, run["id"])
+    assert (ended["status"], ended["metadata"]["error"]["type"]) == ("failed", "interrupted")
+    assert "did not answer" in ended["metadata"]["error"]["message"]
+    assert texts(of_agent(org, owner, order="asc")) == ["REPLY on", "on"]
+
+
+@pytest.mark.usefixtures("lost_beginning")
+def test_a_background_run_that_began_unnoticed_goes_on(org: Org, models: OpenAIServer) -> None:
+    owner = agent(org)
+    lost = org.http.post(f"/v1/agents/{owner}/messages/async", json=user("REPLY here"))
+    assert lost.status_code == 503, lost.text
+    (run,) = active(org, owner)
+    assert over(org, run["id"])["status"] == "completed"
+    assert texts(of_agent(org, owner, order="asc")) == ["REPLY here", "here"]
+    assert len(models.chats) == 1

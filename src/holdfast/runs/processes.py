@@ -1,6 +1,6 @@
 """The server processes that are alive. A process that stopped beating leaves its runs and threads to the others."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,6 +38,7 @@ MOST_AT_ONCE = 50
 
 ENDING = ("status", "stop_reason", "completed_at", "updated_at", "metadata", "owner", "epoch", "deaths")
 INTERRUPTED = "The server stopped while it worked on this run."
+UNANSWERED = "The database did not answer when this run began, so nobody worked on it. Send the message again."
 GIVEN_UP = f"The server stopped {MOST_DEATHS} times while it worked on this run, which is not tried again."
 
 
@@ -56,6 +57,7 @@ class Watch:
 
     def __init__(self, first: datetime) -> None:
         self._last = self._sure_from = first
+        self._unknown: Collection[str] = ()
 
     def is_sure(self, moment: datetime) -> bool:
         """Can it be told at this beat? After a gap before it the others are given time to beat again too."""
@@ -63,6 +65,12 @@ class Watch:
             self._sure_from = moment + ALIVE_FOR
         self._last = moment
         return moment >= self._sure_from
+
+    def lost(self, unknown: Collection[str]) -> list[str]:
+        """Those of its runs that a process did not know at two beats: one that just begins is known at the next."""
+        lost = [id for id in unknown if id in self._unknown]
+        self._unknown = unknown
+        return lost
 
 
 def beat(tx: Tx, id: str) -> datetime:
@@ -80,6 +88,21 @@ def elsewhere(tx: Tx, id: str, run_ids: Sequence[str]) -> Elsewhere:
     found = tx.execute(sa.select(r.id, r.status, r.owner, r.background).where(r.id.in_(run_ids))).all()
     taken = [row.id for row in found if row.background and row.owner not in (id, None)]
     return Elsewhere([row.id for row in found if row.status not in runs.ACTIVE and row.id not in taken], taken)
+
+
+def unknown(tx: Tx, id: str, known: Collection[str]) -> list[str]:
+    """Runs that are a process's own without its knowing: they began in a commit that was never answered."""
+    r = runs.rows.c
+    found = tx.execute(sa.select(r.id).where(r.owner == id, runs.IS_ACTIVE)).scalars()
+    return [run_id for run_id in found if run_id not in known]
+
+
+def disown(tx: Tx, id: str, run_ids: Collection[str]) -> None:
+    """Leave runs, and their threads, to whoever buries the dead next."""
+    t, r = threads.rows, runs.rows
+    tx.execute(r.table.update().where(r.c.owner == id, r.c.id.in_(run_ids)).values(owner=NOBODY))
+    held = t.c.lease_owner == id, t.c.lease_run_id.in_(run_ids)
+    tx.execute(t.table.update().where(*held).values(lease_owner=NOBODY))
 
 
 def leave(tx: Tx, id: str) -> None:
@@ -120,7 +143,7 @@ def _inherit(run: Run, heir: str) -> None:
     run.updated_at = now()
     run.deaths += run.status == "running" and run.owner != NOBODY
     if not run.is_over and not run.background:
-        _fail(run, INTERRUPTED)
+        _fail(run, UNANSWERED if run.owner == NOBODY else INTERRUPTED)
     elif not run.is_over and run.deaths >= MOST_DEATHS:
         _fail(run, GIVEN_UP)
     run.owner = heir if run.background else None
