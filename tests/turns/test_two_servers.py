@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -79,7 +80,7 @@ class TestTwoServers:
 
     def test_a_background_run_is_cancelled_at_the_other(self, pair: tuple[Org, Org], models: OpenAIServer) -> None:
         here, there = pair
-        models.queue(SLOWLY)
+        models.queue(replace(SLOWLY, chunk_delay=1.0))  # so that the other server has time to notice
         owner = agent(here)
         with background(here, f"agents/{owner}", "count", stream_tokens=True) as found:
             run = next(found).json["run_id"]
