@@ -81,6 +81,14 @@ def test_a_program_that_ends_is_started_again(once: Client) -> None:
     assert once.run(made, "say", text="back").json()["func_return"] == "back"
 
 
+def test_a_program_that_ends_at_once_is_registered_all_the_same(once: Client) -> None:
+    sent: dict[str, Any] = {"type": "stdio", "server_name": once.org.name("brief"), "command": "true", "args": []}
+
+    put = [once.http.put("/v1/tools/mcp/servers", json=sent) for _ in range(30)]  # when it ends is chance
+
+    assert {each.status_code for each in put} == {200}, [each.text for each in put if each.status_code != 200]
+
+
 def test_a_program_goes_with_all_that_it_has_started(once: Client) -> None:
     made = program(once)
     pids: list[int] = json.loads(once.run(made, "child").json()["func_return"])

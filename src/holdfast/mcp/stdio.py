@@ -68,12 +68,12 @@ class Stdio:
             answer.cancel()
 
     async def tell(self, message: Json) -> None:
-        process = self._process
-        if process is None or process.stdin is None or self._reader is None or self._reader.done():
+        line = self._process.stdin if self._process is not None else None
+        if line is None or line.is_closing() or self._reader is None or self._reader.done():
             raise Rejected(f"{self._who} has ended.", 404)
         try:
-            process.stdin.write(orjson.dumps(message) + b"\n")
-            await process.stdin.drain()
+            line.write(orjson.dumps(message) + b"\n")
+            await line.drain()
         except OSError as gone:
             raise McpFailure(f"{self._who} has ended.") from gone
 
