@@ -266,3 +266,14 @@ def test_an_edit_shows_in_the_prompt_of_the_next_turn(org: Org, scripted: OpenAI
 
 def _results(said: str) -> list[dict[str, Any]]:
     return json.loads(said)["results"]
+
+
+@pytest.mark.contract("tools.return-limit")
+def test_the_note_says_how_much_of_a_custom_tools_return_is_gone(org: Org) -> None:
+    source = "def shout():\n    print('o' * 70)\n    return 'ü' * 60"
+    org.http.post("/v1/tools/", json={"source_code": source, "return_char_limit": 10}).raise_for_status()
+    agent = talk(org, tools=["shout"])
+    cut = "ü" * 10 + "... [truncated 50 characters]"
+    assert agent.call("shout") == cut
+    ran = org.http.post(f"/v1/agents/{agent.id}/tools/shout/run", json={}).json()
+    assert ran["stdout"] == ["o" * 10 + "... [truncated 61 characters]"]

@@ -69,14 +69,15 @@ class _Calls:
         call, tool, most = planned.call, planned.tool, limit(planned)
         if tool is None or tool.is_builtin:
             return await run.look(replace(looking(self.turn), own=_Own(self.db, self.turn)), call, most)
-        ran = await self.turn.executors[tool.tool_type].run(self._calling(tool, arguments_of(planned.call) or {}))
+        executor = self.turn.executors[tool.tool_type]
+        ran = (await executor.run(self._calling(tool, arguments_of(planned.call) or {}))).within(most)
         return ToolReturnPart(
             call_id=call.id,
             name=call.name,
-            output=_cut(ran.output, most),
+            output=ran.output,
             status=ran.status,
-            stdout=[_cut(line, most) for line in ran.stdout] or None,
-            stderr=[_cut(line, most) for line in ran.stderr] or None,
+            stdout=list(ran.stdout) or None,
+            stderr=list(ran.stderr) or None,
         )
 
     def _calling(self, tool: Tool, arguments: dict[str, Any]) -> Calling:
@@ -206,7 +207,3 @@ async def _loaded(db: Database, turn: Turn, due: Sequence[Planned]) -> Loaded | 
         return None
     relations = ALL if any(map(wants_agent_state, tools)) else ("secrets",)
     return await db.read(load.one, turn.who, turn.agent.id, relations)
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[:most]}... [truncated {len(text) - most} characters]"

@@ -60,17 +60,16 @@ class CustomTools:
 
     async def run(self, calling: Calling) -> Ran:
         """Run a call; whatever goes wrong with it is told in the answer."""
-        limit = calling.tool.return_char_limit
         try:
             outcome = self._explained(await self._outcome(calling))
         except (Unrunnable, Misfit, Unpacked, BadRequest) as refused:
-            return Ran("error", cut(str(refused), limit))
+            return Ran("error", str(refused))
         return Ran(
             status=outcome.status,
-            output=cut(_told(outcome), limit),
+            output=_told(outcome),
             value=outcome.value,
-            stdout=_lines(outcome.stdout, limit),
-            stderr=_lines(outcome.stderr, limit),
+            stdout=_lines(outcome.stdout),
+            stderr=_lines(outcome.stderr),
             fingerprint=outcome.fingerprint,
         )
 
@@ -141,11 +140,6 @@ def _sets(tools: Iterable[Tool]) -> Iterator[tuple[Sequence[PipRequirement], Col
         yield requirements, imports
 
 
-def cut(text: str, limit: int) -> str:
-    """At most so many characters, and how many there were more."""
-    return text if len(text) <= limit else f"{text[:limit]}... [truncated {len(text) - limit} characters]"
-
-
 def wants_agent_state(tool: Tool) -> bool:
     """Whether a tool asks for a copy of its agent."""
     return "agent_state" in (tool.source_code or "")
@@ -190,5 +184,5 @@ def _told(outcome: Outcome) -> str:
     return value if isinstance(value, str) else "None" if value is None else encode(value).decode()
 
 
-def _lines(text: str, limit: int) -> list[str]:
-    return [cut(text, limit)] if text else []
+def _lines(text: str) -> list[str]:
+    return [text] if text else []
