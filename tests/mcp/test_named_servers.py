@@ -43,6 +43,19 @@ def test_servers_are_a_map_by_name_and_the_same_as_those_by_id(client: Client, z
 
 
 @pytest.mark.contract("mcp.by-name")
+def test_a_change_may_have_the_spellings_of_older_clients(client: Client, zoo: Zoo) -> None:
+    name, program = put(client, zoo.url("plain")), client.org.name("program")
+    client.http.put(ROOT, json={"server_name": program, "type": "stdio", "command": "true", "args": []})
+
+    token = client.http.patch(f"{ROOT}/{name}", json={"token": "t", "auth_token": None, "stdio_config": None})
+    config = {"server_name": program, "type": "stdio", "command": "cat", "args": ["-"], "env": {"A": "1"}}
+    started = client.http.patch(f"{ROOT}/{program}", json={"stdio_config": config})
+
+    assert (token.json()["auth_token"], token.json()["auth_header"]) == ("Bearer t", "Authorization")
+    assert started.json() == config
+
+
+@pytest.mark.contract("mcp.by-name")
 def test_putting_a_server_again_renews_it(client: Client, zoo: Zoo) -> None:
     name = put(client, zoo.url("plain"))
 

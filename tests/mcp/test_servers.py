@@ -144,6 +144,39 @@ def test_tools_that_change_on_the_server_change_here(client: Client, zoo: Zoo) -
     until(lambda: [each["name"] for each in client.tools(made)] == [changing.second], "the other tool", 30)
 
 
+@pytest.mark.contract("tools.create")
+def test_a_tool_of_a_server_is_replaced_by_nobody_but_the_server(client: Client, zoo: Zoo) -> None:
+    made = client.add(zoo.url("plain"))
+    echo = client.tool(made, "echo")
+
+    written = {"source_code": f"def {echo['name']}(): return 'mine'"}
+    answers = [
+        client.http.post("/v1/tools/", json=written),
+        client.http.put("/v1/tools/", json=written),
+        client.http.patch(f"/v1/tools/{echo['id']}", json={"source_code": "def another(): ..."}),
+    ]
+
+    assert [each.status_code for each in answers] == [400, 400, 400]
+    assert all(made["id"] in each.json()["detail"] for each in answers)
+    assert client.tool(made, "echo") == echo
+    settings = client.http.patch(f"/v1/tools/{echo['id']}", json={"default_requires_approval": True})
+    assert settings.json()["default_requires_approval"] is True
+    assert client.run(made, "echo", text="hi").json()["func_return"] == "hi"
+    free = client.http.post(f"/v1/mcp-servers/{made['id']}/tools/{echo['id']}/run", json={"args": None})
+    assert free.json()["func_return"] == ""
+
+
+@pytest.mark.contract("mcp.delete")
+@pytest.mark.parametrize("id", ["garbage", "mcp_server-1", "mcp_server-00000000-0000-4000-8000-000000000000"])
+def test_any_id_that_no_server_has_is_404(client: Client, id: str) -> None:
+    path = f"/v1/mcp-servers/{id}"
+    calls = [("GET", path), ("DELETE", path), ("PATCH", f"{path}/refresh"), ("GET", f"{path}/tools")]
+    answers = [client.http.request(method, url) for method, url in calls]
+    answers.append(client.http.patch(path, json={"config": {}}))
+    assert [each.status_code for each in answers] == [404] * 5
+    assert all(id in each.json()["detail"] for each in answers)
+
+
 def test_two_servers_may_have_tools_of_one_name(client: Client, zoo: Zoo) -> None:
     one, two = client.add(zoo.url("plain")), client.add(zoo.url("streaming"))
 

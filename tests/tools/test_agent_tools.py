@@ -218,3 +218,27 @@ def test_every_kind_of_rule_is_kept_as_sent(org: Org, rule: dict[str, Any]) -> N
 def test_rules_that_cannot_hold_are_refused(org: Org, rule: dict[str, Any]) -> None:
     answer = org.http.post("/v1/agents/", json={"tool_rules": [rule]})
     assert (answer.status_code, "tool_rules" in answer.json()["detail"]) == (422, True)
+
+
+@pytest.mark.contract("tools.approval")
+def test_rules_go_with_a_tool_that_is_renamed(org: Org) -> None:
+    old, other = tool(org, "old_name", default_requires_approval=True), tool(org, "other")
+    rules: list[dict[str, Any]] = [
+        {"type": "constrain_child_tools", "tool_name": "other", "children": ["old_name", "other"]},
+        {"type": "conditional", "tool_name": "old_name", "child_output_mapping": {"a": "old_name", "b": "other"}},
+        {"type": "max_count_per_step", "tool_name": "other", "max_count_limit": 2},
+    ]
+    made = agent(org, include_base_tools=False, tool_ids=[old, other], tool_rules=rules)["id"]
+    beside = agent(org, include_base_tools=False, tool_ids=[other], tool_rules=rules[:1])["id"]
+
+    changed = org.http.patch(f"/v1/tools/{old}", json={"source_code": "def new_name(): ..."})
+
+    assert changed.json()["name"] == "new_name", changed.text
+    after = {rule["type"]: rule for rule in org.http.get(f"/v1/agents/{made}").json()["tool_rules"]}
+    assert after["requires_approval"]["tool_name"] == "new_name"
+    assert after["constrain_child_tools"]["children"] == ["new_name", "other"]
+    assert after["conditional"]["tool_name"] == "new_name"
+    assert after["conditional"]["child_output_mapping"] == {"a": "new_name", "b": "other"}
+    assert after["max_count_per_step"]["tool_name"] == "other"
+    [kept] = org.http.get(f"/v1/agents/{beside}").json()["tool_rules"]
+    assert kept["children"] == ["old_name", "other"]

@@ -220,3 +220,11 @@ def test_the_client_manages_tools(org: Org) -> None:
         tools.retrieve(made.id)
     with pytest.raises(BadRequestError):
         tools.create(source_code="no function")
+
+
+def test_a_null_where_none_can_stand_counts_as_left_out(org: Org) -> None:
+    assert make(org, return_char_limit=None, tags=None, source_type=None)["return_char_limit"] == 50_000
+    ran = org.http.post("/v1/tools/run", json={"source_code": ROLL, "args": {"sides": 6}, "env_vars": None})
+    assert ran.json()["tool_return"] == "4", ran.text
+    for path in ("tools", "passages"):
+        assert org.http.post(f"/v1/{path}/search", json={"query": None, "limit": None}).status_code == 200

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Body, Depends, Path, Query, Response
 from pydantic import ConfigDict
 
-from holdfast.agents import load, store, wire
+from holdfast.agents import load, renaming, store, wire
 from holdfast.agents.load import Loaded
 from holdfast.agents.model import Agent
 from holdfast.agents.run_tool import Bench, run_tool, shown
@@ -13,7 +13,7 @@ from holdfast.agents.state import AgentState, RanTool
 from holdfast.auth.caller import Caller, Db, Modern
 from holdfast.auth.model import Who
 from holdfast.errors import Invalid, NotFound
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Patch, Shape
 from holdfast.kit.ids import AgentId, ToolId
 from holdfast.kit.page import WHOLE, Page, page_of
 from holdfast.kit.reply import reply
@@ -23,7 +23,7 @@ from holdfast.llm.models import Models
 from holdfast.store.table import Tx
 from holdfast.tools import store as tools
 from holdfast.tools.asked import Finding, Reaching, Running
-from holdfast.tools.model import Tool
+from holdfast.tools.model import Tool, UpdateTool
 from holdfast.tools.rules import RequiresApprovalToolRule
 
 router = Router("tools")
@@ -62,6 +62,12 @@ async def _bench(db: Db, models: Llms, find: Finding, outside: Reaching, executo
 
 AtHand = Annotated[Bench, Depends(_bench)]
 Asked = Annotated[bool, Depends(_asked)]
+
+
+@router.patch("/tools/{tool_id}", Tool)
+async def update_tool(tool_id: ToolId, who: Caller, db: Db, changes: Annotated[Patch[UpdateTool], Body()]) -> Response:
+    """Change the fields that are sent; null leaves a field as it is, and new source brings its own schema and name."""
+    return reply(await db.write(renaming.change, who, tool_id, changes.values))
 
 
 @router.get("/agents/{agent_id}/tools", list[Tool])

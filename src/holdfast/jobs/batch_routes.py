@@ -12,7 +12,7 @@ from holdfast.jobs import create, listing
 from holdfast.jobs.batcher import Batches
 from holdfast.jobs.requests import CreateBatch
 from holdfast.jobs.wire import JobJson
-from holdfast.kit.ids import JobId
+from holdfast.kit.ids import BatchId
 from holdfast.kit.page import Page, page_of
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
@@ -46,13 +46,13 @@ async def list_batches(who: Caller, db: Db, page: Annotated[Page, page_of("desc"
 
 
 @router.get("/messages/batches/{batch_id}", JobJson)
-async def retrieve_batch(batch_id: JobId, who: Caller, db: Db) -> Response:
+async def retrieve_batch(batch_id: BatchId, who: Caller, db: Db) -> Response:
     """One batch: how far it is, and how many of its requests have succeeded."""
     return reply(await db.read(_one, who, batch_id))
 
 
 @router.patch("/messages/batches/{batch_id}/cancel", None)
-async def cancel_batch(batch_id: JobId, who: Caller, batcher: Batches) -> Response:
+async def cancel_batch(batch_id: BatchId, who: Caller, batcher: Batches) -> Response:
     """Stop what a batch has at work, and begin nothing more of it; what was said so far stays."""
     await batcher.cancel(who, batch_id)
     return reply(None)
@@ -60,7 +60,7 @@ async def cancel_batch(batch_id: JobId, who: Caller, batcher: Batches) -> Respon
 
 @router.get("/messages/batches/{batch_id}/messages", BatchMessages)
 async def list_batch_messages(
-    batch_id: JobId, who: Caller, db: Db, page: Annotated[Page, page_of("desc", 100)], agent_id: OfAgent = None
+    batch_id: BatchId, who: Caller, db: Db, page: Annotated[Page, page_of("desc", 100)], agent_id: OfAgent = None
 ) -> Response:
     """What was said in a batch's runs so far, what was sent included; `batch_item_id` tells the requests apart."""
     return reply({"messages": await db.read(_messages, who, batch_id, page, agent_id)})

@@ -40,4 +40,6 @@ FolderId = Annotated[str, in_path("source")]
 FileId = Annotated[str, in_path("file")]
 JobId = Annotated[str, in_path("job")]
 OrganizationId = Annotated[str, in_path("org")]
-McpServerId = Annotated[str, in_path("mcp_server")]
+McpServerId = Annotated[str, Path(max_length=1000)]
+"""Not checked for its form: one that nothing has is 404 (CONTRACT §1.3), and so is `BatchId`."""
+BatchId = Annotated[str, Path(max_length=1000)]

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model
 
 from holdfast.errors import BadRequest
 from holdfast.kit.egress import By
-from holdfast.kit.entity import Encrypted, Entity, Hidden, Shape
+from holdfast.kit.entity import Encrypted, Entity, Hidden, Shape, Sparse
 
 KINDS = {"http": "streamable_http", "streamable-http": "streamable_http", "streamableHttp": "streamable_http"}
 """What other programs call a type of server, and what it is called here."""
@@ -114,12 +114,26 @@ class NamedServer(ServerConfig):
 
 
 class NamedServerUpdate(ConnectionUpdate):
-    """A change by the older API."""
+    """A change by the older API, which has other places for a token and for what a program is started with."""
 
     server_name: Name | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, sent: Any) -> Any:
+        if not isinstance(sent, dict):
+            return sent
+        fields = cast(dict[str, Any], sent)
+        if fields.get("auth_token") is None and fields.get("token") is not None:
+            fields = {**fields, "auth_token": fields["token"]}
+        program: Any = fields.get("stdio_config")
+        if not isinstance(program, dict):
+            return fields
+        known = cast(dict[str, Any], program)
+        return {**{name: known[name] for name in ("command", "args", "env") if name in known}, **fields}
 
-class CallArguments(Shape):
+
+class CallArguments(Sparse):
     """What a tool is called with."""
 
     args: dict[str, Any] = Field(default_factory=dict[str, Any])

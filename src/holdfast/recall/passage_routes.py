@@ -18,7 +18,7 @@ from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
 from holdfast.errors import BadRequest
 from holdfast.kit.clock import Moment
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Sparse
 from holdfast.kit.found import Found
 from holdfast.kit.ids import AgentId
 from holdfast.kit.reply import reply
@@ -38,7 +38,7 @@ AsOf = Annotated[
 ]
 
 
-class SearchPassages(Shape):
+class SearchPassages(Sparse):
     """What to look for in archives: an agent's, one, or all. Without a query the newest passages are listed."""
 
     query: str | None = None

@@ -13,7 +13,7 @@ from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
 from holdfast.conversations import store as conversations
 from holdfast.kit.clock import Moment
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Sparse
 from holdfast.kit.found import Found
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
@@ -29,7 +29,7 @@ from holdfast.store.table import Tx
 router = Router("messages")
 
 
-class SearchMessages(Shape):
+class SearchMessages(Sparse):
     """What to look for in all that was said."""
 
     query: str

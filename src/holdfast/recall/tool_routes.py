@@ -7,7 +7,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from holdfast.auth.caller import Caller
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Sparse
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.recall.query import Mode
@@ -19,7 +19,7 @@ router = Router("tools")
 MOST_RESULTS = 100
 
 
-class SearchTools(Shape):
+class SearchTools(Sparse):
     """What to look for among the tools. Without a query the newest are listed."""
 
     query: str | None = None

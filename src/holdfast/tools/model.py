@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from holdfast.kit.entity import Encrypted, Entity, Hidden, Shape
+from holdfast.kit.entity import Encrypted, Entity, Hidden, Shape, Sparse
 
 ToolType = Literal[
     "custom",
@@ -59,7 +59,7 @@ class NewTool(Shape):
         return self.source_type in (None, "python")
 
 
-class CreateTool(NewTool):
+class CreateTool(Sparse, NewTool):
     """The body of a create or upsert; the name is that of the schema or the function, `name` may only repeat it."""
 
     source_code: str  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues] -- narrower on purpose

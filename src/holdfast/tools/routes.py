@@ -1,23 +1,22 @@
-"""HTTP of tools. What an agent's own paths say about its tools is in `agents/tools_routes.py`."""
+"""HTTP of tools. What an agent's own paths say about its tools is in `agents/tools_routes.py`, and
+what follows for agents from a change of one as well."""
 
 from typing import Annotated
 
-from fastapi import Body, Header, Query, Response
+from fastapi import Header, Query, Response
 
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
-from holdfast.kit.entity import Patch
 from holdfast.kit.ids import ToolId
 from holdfast.kit.page import WHOLE, Page, page_of
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.store.database import Database
 from holdfast.tools import store
-from holdfast.tools.model import CreateTool, Tool, ToolCountFilter, ToolFilter, UpdateTool
+from holdfast.tools.model import CreateTool, Tool, ToolCountFilter, ToolFilter
 
 router = Router("tools")
 
-Changes = Annotated[Patch[UpdateTool], Body()]
 Project = Annotated[str | None, Header(alias="X-Project-Id")]
 
 
@@ -64,12 +63,6 @@ async def add_base_tools(who: Caller, db: Db) -> Response:
 async def retrieve_tool(tool_id: ToolId, who: Caller, db: Db) -> Response:
     """One tool."""
     return reply(await db.read(store.get, who, tool_id))
-
-
-@router.patch("/tools/{tool_id}", Tool)
-async def update_tool(tool_id: ToolId, who: Caller, db: Db, changes: Changes) -> Response:
-    """Change the fields that are sent; null leaves a field as it is, and new source brings its own schema."""
-    return reply(await db.write(store.change, who, tool_id, changes.values))
 
 
 @router.delete("/tools/{tool_id}", None)

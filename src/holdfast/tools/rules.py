@@ -104,3 +104,20 @@ ToolRule = Annotated[
     | RequiresApprovalToolRule,
     Field(discriminator="type"),
 ]
+
+
+def renamed(rule: ToolRule, old: str, new: str) -> ToolRule:
+    """The rule as it is when a tool that it names has another name."""
+
+    def now(name: str | None) -> str | None:
+        return new if name == old else name
+
+    sent = {**rule.model_dump(), "tool_name": now(rule.tool_name)}
+    if isinstance(rule, ChildToolRule | ParentToolRule):
+        sent["children"] = [now(child) for child in rule.children]
+    if isinstance(rule, ChildToolRule) and rule.child_arg_nodes:
+        sent["child_arg_nodes"] = [{"name": now(node.name), "args": node.args} for node in rule.child_arg_nodes]
+    if isinstance(rule, ConditionalToolRule):
+        sent["default_child"] = now(rule.default_child)
+        sent["child_output_mapping"] = {said: now(child) for said, child in rule.child_output_mapping.items()}
+    return type(rule).model_validate(sent)

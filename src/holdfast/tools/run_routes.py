@@ -10,7 +10,7 @@ from holdfast.auth.caller import Caller
 from holdfast.auth.model import Who
 from holdfast.errors import AppError
 from holdfast.kit.clock import now
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Sparse
 from holdfast.kit.ids import new_id
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
@@ -27,7 +27,7 @@ NOWHERE = "null"
 """What V1 has for the ids of a message that is not stored, and of a call that no model made."""
 
 
-class ToolRunFromSource(Shape):
+class ToolRunFromSource(Sparse):
     """A tool that is run once and not kept."""
 
     source_code: str

@@ -194,6 +194,12 @@ def attach(tx: Tx, who: Who, agent_id: str, tool_id: str) -> Tool:
     return tool
 
 
+def holders(tx: Tx, who: Who, tool_id: str) -> list[str]:
+    """The agents that have a tool."""
+    mine = sa.and_(link.organization_id == who.organization_id, link.tool_id == tool_id)
+    return list(tx.execute(sa.select(link.agent_id).where(mine).order_by(link.agent_id)).scalars())
+
+
 def detach(tx: Tx, who: Who, agent_id: str, tool_id: str) -> None:
     gone = tx.execute(agents_tools.delete().where(*_link(who, agent_id), link.tool_id == tool_id))
     if gone.rowcount == 0:
@@ -277,6 +283,10 @@ def _made(who: Who, new: CreateTool, what: Described, project_id: str | None) ->
 def _renewed(tx: Tx, who: Who, there: Tool, new: CreateTool, what: Described) -> Tool:
     if there.is_builtin:
         raise _reserved(what.name)
+    if there.mcp_server_id is not None:
+        raise BadRequest(
+            f"{what.name!r} is the name of a tool of MCP server {there.mcp_server_id}; give your function another name."
+        )
     return rows.update(tx, who, there.id, _values(new, what))
 
 
@@ -289,6 +299,11 @@ def _redescribed(tx: Tx, who: Who, before: Tool, sent: Mapping[str, Any], name: 
     """The schema, name and description that follow from a changed source or schema."""
     if before.is_builtin:
         raise BadRequest(f"{before.name!r} is a tool of the server itself: its source, schema and name are fixed.")
+    if before.mcp_server_id is not None:
+        raise BadRequest(
+            f"{before.name!r} is a tool of MCP server {before.mcp_server_id}, which alone says what it is; "
+            f"PATCH /v1/mcp-servers/{before.mcp_server_id}/refresh asks it anew."
+        )
     after = UpdateTool.model_validate({**before.model_dump(), **sent, "name": name})
     if after.is_python and {"source_code", "args_json_schema"} & sent.keys() and "json_schema" not in sent:
         after.json_schema = None  # it described the source as it was
