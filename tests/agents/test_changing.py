@@ -1,5 +1,6 @@
 """Agents are changed: null is unchanged, lists replace, models are merged (CONTRACT §7)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -34,6 +35,25 @@ def test_what_is_sent_changes_and_null_does_not(org: Org) -> None:
     assert changed["updated_at"] > made["updated_at"]
     assert org.http.get(f"/v1/agents/{made['id']}").json() == changed
     assert org.http.patch(f"/v1/agents/{made['id']}", json={"name": "a/b"}).status_code == 422
+
+
+@pytest.mark.contract("agents.update.lists")
+def test_changes_at_once_wait_for_each_other(org: Org) -> None:
+    made = make(org)
+    blocks = [
+        org.http.post("/v1/blocks/", json={"label": label, "value": ""}).json()["id"] for label in ("a", "b", "c")
+    ]
+    tools = [each["id"] for each in org.http.get("/v1/tools/", params={"limit": 3}).json()]
+
+    def change_to(number: int) -> int:
+        some = 1 + number % 3
+        sent = {"tool_ids": tools[:some], "block_ids": blocks[:some], "secrets": {"KEY": str(number)}}
+        return org.http.patch(f"/v1/agents/{made['id']}", json=sent).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(change_to, range(40))) == {200}
+    after = org.http.get(f"/v1/agents/{made['id']}").json()
+    assert len(after["tools"]) == len(after["blocks"]) >= 1
 
 
 @pytest.mark.contract("agents.update.lists")

@@ -94,6 +94,18 @@ def test_creating_one_name_many_times_at_once_makes_one_tool(org: Org) -> None:
     assert len(ids) == 1
 
 
+def test_a_tool_that_others_delete_meanwhile_is_made_all_the_same(org: Org) -> None:
+    def flip(number: int) -> int:
+        if number % 2:
+            return org.http.put("/v1/tools/", json={"source_code": ROLL}).status_code
+        for there in org.http.get("/v1/tools/", params={"name": "roll"}).json():
+            org.http.delete(f"/v1/tools/{there['id']}")
+        return 200
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(flip, range(120))) == {200}
+
+
 @pytest.mark.contract("tools.create.name")
 def test_a_name_has_at_most_48_characters_and_is_that_of_the_schema(org: Org) -> None:
     assert make(org, json_schema=named("n" * 48), name="n" * 48)["name"] == "n" * 48

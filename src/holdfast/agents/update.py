@@ -44,7 +44,7 @@ SAME_COLUMNS = [
 
 
 def update(tx: Tx, who: Who, id: str, change: UpdateAgent, models: Models) -> Loaded:
-    agent = store.get(tx, who, id)
+    agent = store.rows.update(tx, who, id, {})  # touched first: changes of what it has wait for each other
     values: dict[str, Any] = {name: value for name in SAME_COLUMNS if (value := getattr(change, name)) is not None}
     values |= choose.columns(models, change, agent)
     if (wanted := _tools(tx, who, id, change)) is not None:

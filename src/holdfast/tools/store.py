@@ -131,7 +131,10 @@ def upsert(tx: Tx, who: Who, new: CreateTool, project_id: str | None = None) -> 
     what = described(new, new.name)
     there = rows.first(tx, who, rows.c.name == what.name)
     if there is not None:
-        return _renewed(tx, who, there, new, what)
+        try:
+            return _renewed(tx, who, there, new, what)
+        except NotFound:
+            return upsert(tx, who, new, project_id)  # another request has deleted it meanwhile
     if what.name in registry.names():
         raise _reserved(what.name)
     try:
