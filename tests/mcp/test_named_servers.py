@@ -64,6 +64,20 @@ def test_putting_a_server_again_renews_it(client: Client, zoo: Zoo) -> None:
     assert [each["server_url"] for each in again] == [zoo.url("streaming")]
 
 
+def test_a_server_that_others_delete_meanwhile_is_put_all_the_same(client: Client) -> None:
+    name = client.org.name("named")
+    sent = {"server_name": name, "type": "streamable_http", "server_url": "http://127.0.0.1:9/mcp"}
+
+    def flip(number: int) -> int:
+        if number % 2:
+            return client.http.put(ROOT, json=sent).status_code
+        client.http.delete(f"{ROOT}/{name}")
+        return 200
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(flip, range(160))) == {200}
+
+
 def test_the_same_and_others_at_once(client: Client, zoo: Zoo) -> None:
     """As when several servers of ours start on one database, with the same settings."""
     zoo.animals["plain"].tools = [tool(f"tool_{number}") for number in range(20)]

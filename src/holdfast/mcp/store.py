@@ -80,11 +80,13 @@ def every(tx: Tx, who: Who) -> list[McpServer]:
 def put(tx: Tx, who: Who, new: NamedServer, tries: int = TRIES) -> McpServer:
     """A server of this name: a new one, or the one there is, renewed."""
     there = find(tx, who, new.server_name)
-    if there is not None:
-        return change(tx, who, there.id, new.model_dump())
     try:
+        if there is not None:
+            return change(tx, who, there.id, new.model_dump())
         with tx.begin_nested():
             return create(tx, who, new)
+    except NotFound:  # another request has deleted it
+        return put(tx, who, new, tries)
     except (IntegrityError, Conflict):  # another request was faster, and has committed
         if tries == 1:
             raise
