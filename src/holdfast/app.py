@@ -127,7 +127,8 @@ def _recall(app: Starlette) -> Recall:
         default=lambda: models.embedding_card(None).handle,
         is_busy=lambda: app.state.runner.is_busy,
     )
-    return Recall(indexer, Shelves(app.state.db, app.state.settings.recall_memory_mb * 2**20), choose)
+    shelves = Shelves(app.state.db, app.state.settings.recall_memory_mb * 2**20)
+    return Recall(app.state.db, indexer, shelves, choose)
 
 
 def _sandbox(settings: Settings) -> Sandbox:

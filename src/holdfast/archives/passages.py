@@ -18,7 +18,7 @@ from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
 from holdfast.store import search
-from holdfast.store.prepared import Prepared
+from holdfast.store.prepared import Prepared, Variants
 from holdfast.store.search import PASSAGES, Corpus
 from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, only_where, where_only
 
@@ -59,6 +59,17 @@ _SEEN = Prepared(
     )
     .values(indexed=True)
 )
+a = archives.rows.c
+_OF = {"org": c.organization_id == sa.bindparam("org"), "archive": c.archive_id == sa.bindparam("archive")}
+_WAITING = Variants(
+    sa.select(a.embedding, rows.table)
+    .join(archives.rows.table, sa.and_(a.organization_id == c.organization_id, a.id == c.archive_id))
+    .where(_UNINDEXED)
+    .order_by(c.organization_id, c.archive_id, c.position)
+    .limit(sa.bindparam("most", type_=sa.BigInteger)),
+    **_OF,
+)
+_SUPERSEDED = Variants(sa.select(c.id).where(where_only("superseded_at IS NOT NULL")).limit(1), **_OF)
 Note = Callable[[Tx, Archive, Sequence[Passage]], None]
 """Makes passages known to the search, in the transaction that stores them."""
 AT_ONCE = 500
@@ -210,14 +221,7 @@ def unindexed(
     tx: Tx, limit: int, organization_id: str | None = None, archive_id: str | None = None
 ) -> list[tuple[Passage, str | None]]:
     """Passages that the search has not seen as they are now, deleted ones included, with their archives' models."""
-    a = archives.rows.c
-    held = sa.and_(a.organization_id == c.organization_id, a.id == c.archive_id)
-    query = sa.select(a.embedding, rows.table).join(archives.rows.table, held).where(_UNINDEXED)
-    if organization_id is not None:
-        query = query.where(c.organization_id == organization_id)
-    if archive_id is not None:
-        query = query.where(c.archive_id == archive_id)
-    found = tx.execute(query.order_by(c.organization_id, c.archive_id, c.position).limit(limit))
+    found = _WAITING.rows(tx, {"most": limit, "org": organization_id, "archive": archive_id})
     return [(rows.load(row, skip=1), row[0]) for row in found]
 
 
@@ -238,12 +242,9 @@ def by_ids(tx: Tx, who: Who, ids: Iterable[str]) -> dict[str, Passage]:
 
 def allowed_ids(tx: Tx, who: Who, archive_id: str | None, wanted: Narrowing) -> set[str] | None:
     """The passages that a search may find; None when that is everything that is not deleted."""
-    mine = _of(who, archive_id)
-    if wanted == Narrowing():
-        old = sa.select(c.id).where(*mine, where_only("superseded_at IS NOT NULL")).limit(1)
-        if tx.execute(old).first() is None:
-            return None
-    query = sa.select(c.id).where(*mine, c.is_deleted.is_(False), *_matching(tx, wanted))
+    if wanted == Narrowing() and not _SUPERSEDED.rows(tx, {"org": who.organization_id, "archive": archive_id}):
+        return None
+    query = sa.select(c.id).where(*_of(who, archive_id), c.is_deleted.is_(False), *_matching(tx, wanted))
     return set(tx.execute(query).scalars())
 
 

@@ -107,8 +107,6 @@ async def delete_passage(archive_id: ArchiveId, passage_id: PassageId, who: Call
 
 
 async def _store(db: Database, who: Who, archive_id: str, search: PassageSearch, new: NewPassages) -> Stored:
-    if new.link_duplicates:
-        await db.read(store.get, who, archive_id)
     same: Mapping[str, str] = await search.same(who, archive_id, new.texts) if new.link_duplicates else {}
     return await search.store(new.passages, lambda tx, note: _insert(tx, who, archive_id, new, Beforehand(same, note)))
 

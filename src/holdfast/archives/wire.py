@@ -1,6 +1,6 @@
 """An archive and a passage in V1's JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -69,6 +69,12 @@ def passages(found: Iterable[Passage], where: Archive | None, models: Models) ->
     """Passages of one archive."""
     config = archive(where, models)["embedding_config"] if where else None
     return [_passage(each, config) for each in found]
+
+
+def found_passages(found: Sequence[tuple[Passage, Archive]], models: Models) -> list[PassageJson]:
+    """Passages of several archives, each with its own."""
+    configs = {where.id: archive(where, models)["embedding_config"] for where in {w.id: w for _, w in found}.values()}
+    return [_passage(each, configs[where.id]) for each, where in found]
 
 
 def passage(found: Passage, where: Archive, models: Models) -> PassageJson:

@@ -11,6 +11,7 @@ from holdfast.files.model import Chunk, File
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
 from holdfast.store import search
+from holdfast.store.prepared import Variants, among
 from holdfast.store.search import FILES, Corpus
 from holdfast.store.table import Rows, Tx, only_where, where_only
 
@@ -30,6 +31,17 @@ AT_ONCE = 500
 """How many ids a statement is given at most."""
 _UNINDEXED = where_only("NOT indexed")
 _SEEN = rows.table.update().where(c.organization_id == sa.bindparam("org"), c.id == sa.bindparam("the_id"))
+
+f = folders.rows.c
+_WAITING = Variants(
+    sa.select(f.embedding, rows.table)
+    .join(folders.rows.table, sa.and_(f.organization_id == c.organization_id, f.id == c.folder_id))
+    .where(_UNINDEXED)
+    .order_by(c.organization_id, c.folder_id, c.file_id, c.position)
+    .limit(sa.bindparam("most", type_=sa.BigInteger)),
+    org=c.organization_id == sa.bindparam("org"),
+    folders=among(c.folder_id, "folders"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +132,7 @@ def unindexed(
     tx: Tx, limit: int, organization_id: str | None = None, folder_ids: Sequence[str] | None = None
 ) -> list[tuple[Chunk, str | None]]:
     """Chunks that the search has not seen, with their folders' models."""
-    f = folders.rows.c
-    held = sa.and_(f.organization_id == c.organization_id, f.id == c.folder_id)
-    query = sa.select(f.embedding, rows.table).join(folders.rows.table, held).where(_UNINDEXED)
-    if organization_id is not None:
-        query = query.where(c.organization_id == organization_id)
-    if folder_ids:
-        query = query.where(c.folder_id.in_(folder_ids))
-    found = tx.execute(query.order_by(c.organization_id, c.folder_id, c.file_id, c.position).limit(limit))
+    found = _WAITING.rows(tx, {"most": limit, "org": organization_id, "folders": folder_ids or None})
     return [(rows.load(row, skip=1), row[0]) for row in found]
 
 

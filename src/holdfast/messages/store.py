@@ -15,7 +15,7 @@ from holdfast.messages.model import Message, Role
 from holdfast.messages.threads import Thread
 from holdfast.messages.wire import roles_of
 from holdfast.store import search
-from holdfast.store.prepared import Prepared, among
+from holdfast.store.prepared import Prepared, Variants, among
 from holdfast.store.search import MESSAGES, Corpus
 from holdfast.store.table import Rows, Tx, Where, only_where, take_sequence, where_only
 
@@ -69,6 +69,15 @@ _IN_VIEW = Prepared(
     .order_by(c.sequence)
 )
 """The same for one thread without ancestors, whole."""
+
+_WAITING = Variants(
+    sa.select(rows.table)
+    .where(_UNINDEXED)
+    .order_by(c.organization_id, c.agent_id, c.sequence)
+    .limit(sa.bindparam("most", type_=sa.BigInteger)),
+    org=c.organization_id == sa.bindparam("org"),
+    agent=c.agent_id == sa.bindparam("agent"),
+)
 
 
 def append(tx: Tx, messages: Sequence[Message]) -> None:
@@ -236,12 +245,7 @@ def newest(tx: Tx, who: Who, wanted: Narrowed, limit: int) -> list[Message]:
 
 def unindexed(tx: Tx, limit: int, organization_id: str | None = None, agent_id: str | None = None) -> list[Message]:
     """Messages that search does not know yet, of everybody or of one agent."""
-    query = sa.select(rows.table).where(_UNINDEXED)
-    if organization_id is not None:
-        query = query.where(c.organization_id == organization_id)
-    if agent_id is not None:
-        query = query.where(c.agent_id == agent_id)
-    found = tx.execute(query.order_by(c.organization_id, c.agent_id, c.sequence).limit(limit))
+    found = _WAITING.rows(tx, {"most": limit, "org": organization_id, "agent": agent_id})
     return [rows.load(row) for row in found]
 
 

@@ -91,9 +91,13 @@ class Indexer:
         while await self._read(SOURCES[corpus.kind], corpus):
             pass
 
-    async def behind(self, corpus: Corpus) -> int:
-        """How many items of a corpus wait for vectors that can be made now."""
-        return await self._db.read(search.count_pending, corpus, self._resting_now())
+    def lacks_words(self, tx: Tx, corpus: Corpus) -> bool:
+        """Whether there is anything in a corpus whose words are not known."""
+        return bool(SOURCES[corpus.kind].waiting(tx, 1, corpus))
+
+    def behind(self, tx: Tx, corpus: Corpus, most: int) -> int:
+        """How many items of a corpus wait for vectors that can be made now, counted up to `most`."""
+        return search.count_pending(tx, corpus, most, self._resting_now())
 
     async def settle(self, corpus: Corpus, seconds: float) -> None:
         """Know everything of a corpus, as far as that takes no longer; the rest is known later."""
@@ -171,8 +175,8 @@ class Indexer:
         return why if until > time.monotonic() else None
 
     def _resting_now(self) -> Sequence[str]:
-        """The models that are left alone for now."""
-        return [model for model, (until, _, _) in self._resting.items() if until > time.monotonic()]
+        """The models that are left alone for now. Units of work ask too, in threads of their own: hence the copy."""
+        return [model for model, (until, _, _) in self._resting.copy().items() if until > time.monotonic()]
 
     async def _read(self, source: ItemSource, corpus: Corpus | None) -> bool:
         """Store the words of some items; False when there were none."""

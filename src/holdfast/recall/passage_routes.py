@@ -1,6 +1,5 @@
 """HTTP of searching what is kept in archives."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -9,13 +8,11 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from holdfast.agents import store as agents
-from holdfast.archives import store as archives
 from holdfast.archives import wire
-from holdfast.archives.model import Archive, Passage
+from holdfast.archives.model import Passage
 from holdfast.archives.passages import Narrowing
 from holdfast.archives.wire import PassageJson
 from holdfast.auth.caller import Caller, Db
-from holdfast.auth.model import Who
 from holdfast.errors import BadRequest
 from holdfast.kit.clock import Moment
 from holdfast.kit.entity import Sparse
@@ -25,7 +22,7 @@ from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.llm.asked import Llms
 from holdfast.recall.asked import Finding
-from holdfast.store.table import Tx
+from holdfast.recall.find import Where
 
 router = Router("passages")
 
@@ -81,18 +78,13 @@ class Memories(TypedDict):
 
 
 @router.post("/passages/search", list[SearchedPassage])
-async def search_passages(body: SearchPassages, who: Caller, db: Db, find: Finding, models: Llms) -> Response:
+async def search_passages(body: SearchPassages, who: Caller, find: Finding, models: Llms) -> Response:
     """Passages by their words and their meaning, the best fit first; an agent counts more than an archive."""
     wanted = _narrowing(body.tags, body.tag_match_mode, body.start_date, body.end_date, body.as_of)
-    if body.agent_id is not None:
-        await db.read(agents.get, who, body.agent_id)
-        found = await find.memories(who, body.agent_id, wanted, body.query or "", body.limit)
-    else:
-        if body.archive_id is not None:
-            await db.read(archives.get, who, body.archive_id)
-        found = await find.passages(who, body.archive_id, wanted, body.query or "", body.limit)
-    holders = await db.read(_archives_of, who, found)
-    return reply([_shown(each, wire.passage(each.item, holders[each.item.archive_id], models)) for each in found])
+    where = Where(agent_id=body.agent_id) if body.agent_id is not None else Where(archive_id=body.archive_id)
+    found = await find.passages(who, where, wanted, body.query or "", body.limit)
+    shown = wire.found_passages([(each.item, archive) for each, archive in found], models)
+    return reply([_shown(each, passage) for (each, _), passage in zip(found, shown, strict=True)])
 
 
 @router.get("/agents/{agent_id}/archival-memory/search", Memories)
@@ -111,8 +103,8 @@ async def search_archival_memory(
 ) -> Response:
     """What an agent's archival memory holds about something, the best fit first."""
     wanted = _narrowing(tags, tag_match_mode, start_datetime, end_datetime, as_of)
-    await db.read(agents.get, who, agent_id)
     if not query.strip():
+        await db.read(agents.get, who, agent_id)
         return reply({"results": [], "count": 0})
     found = await find.memories(who, agent_id, wanted, query, top_k or DEFAULT_RESULTS)
     return reply({"results": [_memory(each) for each in found], "count": len(found)})
@@ -124,10 +116,6 @@ def _narrowing(
     if start is not None and end is not None and start > end:
         raise BadRequest(f"The search starts at {start.isoformat()} and ends before that, at {end.isoformat()}.")
     return Narrowing(tags or (), match == "all", start, end, as_of)
-
-
-def _archives_of(tx: Tx, who: Who, found: Sequence[Found[Passage]]) -> dict[str, Archive]:
-    return archives.rows.many(tx, who, [each.item.archive_id for each in found])
 
 
 def _shown(found: Found[Passage], passage: PassageJson) -> SearchedPassage:

@@ -45,12 +45,14 @@ class Postings:
         total = int(alive.sum())
         if not total:
             return scores
-        mean = max(float(lengths[alive].mean()), 1e-9)
+        all_alive = total == len(alive)
+        mean = max(float((lengths if all_alive else lengths[alive]).mean()), 1e-9)
         damped = K1 * (1 - B + B * lengths / mean)
         for term in terms:
             rows, counts = self._of(term)
-            here = alive[rows]
-            rows, counts = rows[here], counts[here]
+            if not all_alive:
+                here = alive[rows]
+                rows, counts = rows[here], counts[here]
             weight = math.log(1 + (total - len(rows) + 0.5) / (len(rows) + 0.5))
             scores[rows] += weight * counts * (K1 + 1) / (counts + damped[rows])
         return scores

@@ -1,5 +1,6 @@
 """From signs to a ranking: each sign is made comparable over the corpus, weighed, and added up."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,8 @@ def _nearness(indexes: Indexes, query: Query) -> _Nearness | None:
         if (question := query.vectors.get(model)) is None or len(question) != space.dimension:
             continue
         cosines = space.closeness(question, rows)
-        each = _Nearness(_standard(cosines, ~np.isnan(cosines)), _beyond_usual(cosines))
+        known = ~np.isnan(cosines)
+        each = _Nearness(_standard(cosines, known), _beyond_usual(cosines, known))
         found = (
             each
             if found is None
@@ -99,12 +101,13 @@ def _nearness(indexes: Indexes, query: Query) -> _Nearness | None:
     return found
 
 
-def _beyond_usual(cosines: "NDArray[np.float64]") -> "NDArray[np.float64]":
+def _beyond_usual(cosines: "NDArray[np.float64]", known: "NDArray[np.bool_]") -> "NDArray[np.float64]":
     """Cosines, less what any two texts have in common to a model that finds all texts alike."""
     import numpy as np
 
-    known = int((~np.isnan(cosines)).sum())
-    usual = float(np.nanmean(cosines)) * known / (known + FEW) if known else 0.0
+    count = int(known.sum())
+    usual = float(np.nanmean(cosines) if count < len(cosines) else cosines.mean()) if count else 0.0
+    usual *= count / (count + FEW)
     base = CROWDING * max(0.0, usual - ALIKE)
     return np.clip((cosines - base) / (1 - base), 0.0, 1.0)
 
@@ -113,18 +116,21 @@ def _meaning(near: _Nearness | None, rows: int) -> "NDArray[np.float64]":
     """Rows without vectors are taken for average: nothing speaks for them, and nothing against them."""
     import numpy as np
 
-    return np.zeros(rows) if near is None else WEIGHTS.meaning * np.nan_to_num(near.standard)
+    return np.zeros(rows) if near is None else WEIGHTS.meaning * _or_nothing(near.standard)
 
 
 def _standard(values: "NDArray[np.float64]", among: "NDArray[np.bool_]") -> "NDArray[np.float64]":
     """Standard deviations above the mean of those that count."""
     import numpy as np
 
-    counted = values[among]
-    spread = float(counted.std()) if len(counted) else 0.0
+    all_count = bool(among.all())
+    counted = values if all_count else values[among]
+    beyond = values - counted.mean() if len(counted) else values
+    own = beyond if all_count else beyond[among]
+    spread = math.sqrt((own * own).mean()) if len(own) else 0.0
     if spread < 1e-9:
         return np.where(np.isnan(values), np.nan, 0.0)
-    return (values - counted.mean()) / spread
+    return beyond / spread
 
 
 def _session(own: "NDArray[np.float64]", session: "NDArray[Any]", alive: "NDArray[np.bool_]") -> "NDArray[np.float64]":
@@ -157,11 +163,17 @@ def _next(following: "NDArray[Any]", own: "NDArray[np.float64]", near: _Nearness
     import numpy as np
 
     there = following != NOTHING
-    part = WEIGHTS.next_text * _standard(np.where(there, own[following], np.nan), there)
+    part = _or_nothing(WEIGHTS.next_text * _standard(np.where(there, own[following], np.nan), there))
     if near is not None:
         meaning = np.where(there, near.standard[following], np.nan)
-        part = part + WEIGHTS.next_meaning * np.nan_to_num(_standard(meaning, ~np.isnan(meaning)))
-    return np.nan_to_num(part)
+        part += WEIGHTS.next_meaning * _or_nothing(_standard(meaning, ~np.isnan(meaning)))
+    return part
+
+
+def _or_nothing(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    import numpy as np
+
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def _named(indexes: Indexes, query: Query, rows: int) -> "NDArray[np.float64]":

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Response
@@ -9,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from holdfast.agents import store as agents
-from holdfast.auth.caller import Caller, Db
+from holdfast.auth.caller import Caller
 from holdfast.auth.model import Who
 from holdfast.conversations import store as conversations
 from holdfast.kit.clock import Moment
@@ -79,19 +80,19 @@ class RankedMessage(TypedDict):
 
 
 @router.post("/messages/search", list[SearchedMessage])
-async def search_messages(body: SearchMessages, who: Caller, db: Db, find: Finding) -> Response:
+async def search_messages(body: SearchMessages, who: Caller, find: Finding) -> Response:
     """What was said to and by agents, the best fit first: by its words, its meaning, or both."""
-    wanted = await db.read(_narrowed, who, body, SEARCHED)
-    found = await find.messages(who, wanted, body.query, body.limit, body.search_mode)
+    narrowed = partial(_narrowed, who=who, body=body, roles=SEARCHED)
+    found = await find.messages_of(who, narrowed, body.query, body.limit, body.search_mode)
     return reply([_shown(each) for each in found])
 
 
 @router.post("/agents/messages/search", list[RankedMessage])
-async def search_agent_messages(body: SearchAgentMessages, who: Caller, db: Db, find: Finding) -> Response:
+async def search_agent_messages(body: SearchAgentMessages, who: Caller, find: Finding) -> Response:
     """The same with whole messages; only what users and assistants said is searched."""
     roles = SEARCHED if body.roles is None else [role for role in SEARCHED if role in body.roles]
-    wanted = await db.read(_narrowed, who, body, roles)
-    found = await find.messages(who, wanted, body.query or "", body.limit, body.search_mode)
+    narrowed = partial(_narrowed, who=who, body=body, roles=roles)
+    found = await find.messages_of(who, narrowed, body.query or "", body.limit, body.search_mode)
     return reply([_ranked(each, found) for each in found])
 
 

@@ -132,6 +132,26 @@ class Prepared:
         return plan
 
 
+class Variants:
+    """A query with conditions that are not always asked for; each set of them is a statement, prepared when needed.
+
+    A condition has the name of its parameter, and is left out where that is None.
+    """
+
+    def __init__(self, query: sa.Select[*tuple[Any, ...]], **conditions: sa.ColumnElement[bool]) -> None:
+        self._query = query
+        self._conditions = conditions
+        self._prepared: dict[tuple[str, ...], Prepared] = {}
+
+    def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[Sequence[Any]]:
+        asked = tuple(name for name in self._conditions if values.get(name) is not None)
+        statement = self._prepared.get(asked)
+        if statement is None:
+            chosen = (self._conditions[name] for name in asked)
+            statement = self._prepared[asked] = Prepared(self._query.where(*chosen))
+        return statement.rows(tx, {name: value for name, value in values.items() if value is not None})
+
+
 def _planned(statement: Any, dialect: Any, changes: Sequence[str] | None = None) -> _Plan:
     compiled: Any = statement.compile(dialect=dialect, column_keys=changes)
     bound: dict[str, Any] = {name: bind for bind, name in compiled.bind_names.items()}

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from holdfast.store.columns import Moment
-from holdfast.store.prepared import Prepared
+from holdfast.store.prepared import Prepared, Variants, among
 from holdfast.store.table import Actor, Tx, clock, count_up, insert_or_replace, metadata
 
 entries = sa.Table(
@@ -114,12 +114,8 @@ class EntryRow:
 
 _NAMES = [each.name for each in fields(EntryRow)]
 _ROWS = sa.select(*(e[name] for name in _NAMES)).where(e.organization_id == sa.bindparam("org"))
-_LATER = sa.or_(e.stamp > sa.bindparam("stamp"), e.item_id > sa.bindparam("item"))
-_SINCE = (
-    _ROWS.where(e.stamp >= sa.bindparam("stamp"), _LATER)
-    .order_by(e.stamp, e.item_id)
-    .limit(sa.bindparam("most", type_=sa.BigInteger))
-)
+_MOST = sa.bindparam("most", type_=sa.BigInteger)
+_LATER = sa.tuple_(e.stamp, e.item_id) > sa.tuple_(sa.bindparam("stamp"), sa.bindparam("item"))
 _ADD = Prepared(entries.insert())
 _SET_VECTORS = Prepared(
     entries.update()
@@ -130,8 +126,22 @@ _SET_VECTORS = Prepared(
     )
     .values({name: sa.bindparam(f"new_{name}", type_=e[name].type) for name in ("vectors", "model", "stamp")})
 )
-_OF_CORPUS = Prepared(_SINCE.where(e.corpus == sa.bindparam("of")))
-_OF_KIND = Prepared(_SINCE.where(e.kind == sa.bindparam("of")))
+_WITHIN = {
+    "corpus": e.corpus == sa.bindparam("corpus"),
+    "corpora": among(e.corpus, "corpora"),
+    "kind": e.kind == sa.bindparam("kind"),
+}
+_SINCE = Variants(
+    _ROWS.where(e.stamp >= sa.bindparam("stamp"), _LATER).order_by(e.stamp, e.item_id).limit(_MOST), **_WITHIN
+)
+_PENDING = Variants(
+    sa.select(e.stamp)
+    .where(e.organization_id == sa.bindparam("org"), IS_PENDING, e.is_gone.is_(False), ~among(e.wants, "without"))
+    .order_by(e.organization_id, e.corpus, e.stamp)
+    .limit(_MOST),
+    **_WITHIN,
+)
+"""In the order of the index of those that wait: PostgreSQL takes most entries to wait, and would read them all."""
 
 
 workers = sa.Table(
@@ -173,11 +183,7 @@ def add(tx: Tx, rows: Sequence[EntryRow]) -> Sequence[EntryRow]:
 
 def since(tx: Tx, corpus: Corpus, seen: tuple[int, str], most: int) -> list[EntryRow]:
     """What comes in a corpus after the entry that was seen last, in the order of stamps and ids."""
-    among = {"org": corpus.organization_id, "stamp": seen[0], "item": seen[1], "most": most}
-    if corpus.further:
-        return [EntryRow(*row) for row in tx.execute(_SINCE.where(e.corpus.in_(corpus.ids)), among)]
-    query = _OF_KIND if corpus.id is None else _OF_CORPUS
-    found = query.rows(tx, {**among, "of": corpus.id or corpus.kind})
+    found = _SINCE.rows(tx, {**_in(corpus), "stamp": seen[0], "item": seen[1], "most": most})
     return [EntryRow(*row) for row in found]
 
 
@@ -203,9 +209,9 @@ def pending(tx: Tx, limit: int, without: Sequence[str] = (), corpus: Corpus | No
     return [EntryRow(*row) for row in tx.execute(query.order_by(e.stamp).limit(limit))]
 
 
-def count_pending(tx: Tx, corpus: Corpus, without: Sequence[str] = ()) -> int:
-    query = sa.select(sa.func.count()).where(IS_PENDING, e.is_gone.is_(False), *_within(corpus))
-    return tx.execute(query.where(e.wants.not_in(list(without))) if without else query).scalar_one()
+def count_pending(tx: Tx, corpus: Corpus, most: int, without: Sequence[str] = ()) -> int:
+    """How many entries of a corpus wait for a model, counted up to `most`; without those of some models."""
+    return len(_PENDING.rows(tx, {**_in(corpus), "most": most, "without": without}))
 
 
 def want_default(tx: Tx, model: str) -> None:
@@ -276,6 +282,14 @@ def waiting(tx: Tx, who: Actor, corpus: str) -> dict[str, int]:
 def _within(corpus: Corpus) -> list[sa.ColumnElement[bool]]:
     is_in = e.corpus.in_(corpus.ids) if corpus.ids else e.kind == corpus.kind
     return [e.organization_id == corpus.organization_id, is_in]
+
+
+def _in(corpus: Corpus) -> dict[str, Any]:
+    """The parameters of a statement about a corpus."""
+    if corpus.id is None:
+        return {"org": corpus.organization_id, "kind": corpus.kind}
+    which = {"corpora": corpus.ids} if corpus.further else {"corpus": corpus.id}
+    return {"org": corpus.organization_id, **which}
 
 
 def _key(row: EntryRow) -> dict[str, Any]:

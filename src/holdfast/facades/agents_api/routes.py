@@ -87,13 +87,11 @@ async def store_api_memory(agent_id: AgentId, new: NewMemory, who: Caller, db: D
 async def search_api_memory(
     agent_id: AgentId,
     who: Caller,
-    db: Db,
     find: Finding,
     query: Annotated[str, Query(description="What to look for; empty for the newest.")] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_RESULTS, description="How many at most.")] = RESULTS,
 ) -> Response:
     """What an agent's archival memory holds about something, the best fit first."""
-    await db.read(agents.get, who, agent_id)
     found = await find.memories(who, agent_id, Narrowing(), query, limit)
     results = [_memory(each.item, each.score, each.relevance) for each in found]
     return reply({"results": results, "count": len(results)})
