@@ -44,6 +44,7 @@ USED: Sequence[tuple[Unit, str]] = (
     (_waiting(FILES, None), "file_chunks_unindexed"),
     (lambda tx: search.count_pending(tx, ARCHIVE, 10), "search_entries_pending"),
     (lambda tx: search.count_pending(tx, ALL_ARCHIVES, 10), "search_entries_pending"),
+    (lambda tx: search.count_pending(tx, None, 1), "search_entries_pending"),
     (lambda tx: search.count_pending(tx, SEVERAL, 10, ["some/model"]), "search_entries_pending"),
     (lambda tx: search.since(tx, ARCHIVE, (7, ""), 10), "search_entries_by_corpus"),
     (lambda tx: search.since(tx, SEVERAL, (7, "item"), 10), "search_entries_by_corpus"),
@@ -61,8 +62,8 @@ USED: Sequence[tuple[Unit, str]] = (
 MANY = 3_000
 
 
-@pytest.mark.parametrize("corpus", [ARCHIVE, ALL_ARCHIVES])
-def test_counting_what_waits_does_not_look_at_all_that_does_not(postgres: Postgres, corpus: Corpus) -> None:
+@pytest.mark.parametrize("corpus", [ARCHIVE, ALL_ARCHIVES, None])
+def test_counting_what_waits_does_not_look_at_all_that_does_not(postgres: Postgres, corpus: Corpus | None) -> None:
     """PostgreSQL, which knows how many entries there are, but not that hardly any of them wait."""
     engine = to_postgres(postgres.uri(postgres.create()), "holdfast", 1)
     schema.bring_up_to_date(engine, None, destructive_ok=False)

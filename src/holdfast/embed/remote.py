@@ -1,7 +1,7 @@
 """Embedding models of other servers: OpenAI's, Ollama's and Gemini's protocols."""
 
 import asyncio
-import base64
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -165,7 +165,9 @@ def _unpacked(found: str) -> "NDArray[Any] | None":
     import numpy as np
 
     try:
-        return np.frombuffer(base64.b64decode(found, validate=True), "<f4")
+        packed = a2b_base64(found)  # passes over what is no base64, in half the time of looking at each character
+        whole = len(packed) == len(found) // 4 * 3 - found[-2:].count("=")
+        return np.frombuffer(packed, "<f4") if whole else None
     except ValueError:
         return None
 

@@ -167,7 +167,7 @@ class Indexer:
 
     async def _has_work(self) -> bool:
         """Whether any vectors are missing that can be made now: a server at rest writes nothing."""
-        return bool(await self._db.read(search.pending, 1, self._resting_now()))
+        return bool(await self._db.read(search.count_pending, None, 1, self._resting_now()))
 
     def trouble(self, model: str) -> str | None:
         """Why a model is left alone for now."""

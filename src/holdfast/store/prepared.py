@@ -25,17 +25,17 @@ class _Plan:
     """A statement in one engine's words."""
 
     sql: str
-    names: Sequence[str] | None
-    """The order of positional parameters; None where the driver takes them by name."""
+    names: Sequence[tuple[str, Convert | None]] | None
+    """The positional parameters in their order; None where the driver takes them by name."""
     constants: Mapping[str, Any]
     inward: Mapping[str, Convert]
     outward: Sequence[tuple[int, Convert]]
 
     def values(self, sent: Mapping[str, Any]) -> Any:
-        values = {**self.constants, **sent} if self.constants else dict(sent)
-        for name, convert in self.inward.items():
-            values[name] = convert(values[name])
-        return values if self.names is None else [values[name] for name in self.names]
+        given = {**self.constants, **sent} if self.constants else sent
+        if self.names is None:
+            return {**given, **{name: convert(given[name]) for name, convert in self.inward.items()}}
+        return [given[name] if convert is None else convert(given[name]) for name, convert in self.names]
 
     def row(self, found: Sequence[Any]) -> Sequence[Any]:
         if not self.outward:
@@ -169,7 +169,8 @@ def _planned(statement: Any, dialect: Any, changes: Sequence[str] | None = None)
         if (convert := column.type._cached_result_processor(dialect, None)) is not None
     ]
     constants = {name: bind.effective_value for name, bind in bound.items() if not bind.required}
-    return _Plan(str(compiled), compiled.positiontup, constants, inward, outward)
+    names = compiled.positiontup and [(name, inward.get(name)) for name in compiled.positiontup]
+    return _Plan(str(compiled), names, constants, inward, outward)
 
 
 def _execute(tx: Tx, plan: _Plan, values: Any, *, many: bool = False) -> Any:

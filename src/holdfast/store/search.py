@@ -5,7 +5,7 @@ lock, so that whoever has seen all entries up to a stamp has missed none.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
@@ -136,9 +136,10 @@ _SINCE = Variants(
 )
 _PENDING = Variants(
     sa.select(e.stamp)
-    .where(e.organization_id == sa.bindparam("org"), IS_PENDING, e.is_gone.is_(False), ~among(e.wants, "without"))
+    .where(IS_PENDING, e.is_gone.is_(False), ~among(e.wants, "without"))
     .order_by(e.organization_id, e.corpus, e.stamp)
     .limit(_MOST),
+    org=e.organization_id == sa.bindparam("org"),
     **_WITHIN,
 )
 """In the order of the index of those that wait: PostgreSQL takes most entries to wait, and would read them all."""
@@ -171,14 +172,16 @@ def put(tx: Tx, rows: Sequence[EntryRow]) -> None:
     """Store entries of one organization and kind, new or changed, under the next stamp."""
     if not rows:
         return
-    tx.execute(insert_or_replace(tx, entries), list(map(_values, _stamped(tx, rows))))
+    stamp = _stamp(tx, rows[0].organization_id, rows[0].kind)
+    tx.execute(insert_or_replace(tx, entries), [{**_values(row), "stamp": stamp} for row in rows])
 
 
 def add(tx: Tx, rows: Sequence[EntryRow]) -> Sequence[EntryRow]:
     """Store entries of new items of one organization and kind under the next stamp; the entries as they are now."""
-    stamped = _stamped(tx, rows)
-    _ADD.run_many(tx, list(map(_values, stamped)))
-    return stamped
+    stamp = _stamp(tx, rows[0].organization_id, rows[0].kind)
+    stamped: list[dict[str, Any]] = [{**_values(row), "stamp": stamp} for row in rows]
+    _ADD.run_many(tx, stamped)
+    return [EntryRow(**values) for values in stamped]
 
 
 def since(tx: Tx, corpus: Corpus, seen: tuple[int, str], most: int) -> list[EntryRow]:
@@ -209,9 +212,10 @@ def pending(tx: Tx, limit: int, without: Sequence[str] = (), corpus: Corpus | No
     return [EntryRow(*row) for row in tx.execute(query.order_by(e.stamp).limit(limit))]
 
 
-def count_pending(tx: Tx, corpus: Corpus, most: int, without: Sequence[str] = ()) -> int:
-    """How many entries of a corpus wait for a model, counted up to `most`; without those of some models."""
-    return len(_PENDING.rows(tx, {**_in(corpus), "most": most, "without": without}))
+def count_pending(tx: Tx, corpus: Corpus | None, most: int, without: Sequence[str] = ()) -> int:
+    """How many entries of a corpus, or of all, wait for a model, counted up to `most`; without those of some models."""
+    within = {} if corpus is None else _in(corpus)
+    return len(_PENDING.rows(tx, {**within, "most": most, "without": without}))
 
 
 def want_default(tx: Tx, model: str) -> None:
@@ -298,11 +302,6 @@ def _key(row: EntryRow) -> dict[str, Any]:
 
 def _values(row: EntryRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _NAMES}
-
-
-def _stamped(tx: Tx, rows: Sequence[EntryRow]) -> list[EntryRow]:
-    stamp = _stamp(tx, rows[0].organization_id, rows[0].kind)
-    return [replace(row, stamp=stamp) for row in rows]
 
 
 def _stamp(tx: Tx, organization_id: str, kind: str) -> int:
