@@ -167,6 +167,7 @@ async def test_many_texts_go_in_several_requests(scripted: Scripted) -> None:
         openai("not base64!"),
         openai("AAA="),
         openai("AACAfw=="),
+        openai("AACA*Pw=="),
         b"<html>",
         b"[1, 2]",
         b'{"data":[{"embedding":[1e400]}]}',

@@ -166,8 +166,8 @@ def _unpacked(found: str) -> "NDArray[Any] | None":
 
     try:
         packed = a2b_base64(found)  # passes over what is no base64, in half the time of looking at each character
-        whole = len(packed) == len(found) // 4 * 3 - found[-2:].count("=")
-        return np.frombuffer(packed, "<f4") if whole else None
+        is_whole = 3 * len(found) == 4 * (len(packed) + found[-2:].count("="))
+        return np.frombuffer(packed, "<f4") if is_whole else None
     except ValueError:
         return None
 
