@@ -110,5 +110,9 @@ def test_all_tags_are_listed_by_name(org: Org) -> None:
     assert tags() == ["apple", "pear", "quince"]
     assert tags(order="desc") == ["quince", "pear", "apple"]
     assert tags(after="apple", limit=1) == ["pear"]
+    assert tags(before="quince", limit=1) == ["pear"], "the page that ends there, not the first one"
+    assert tags(before="apple", limit=1, order="desc") == ["pear"]
+    assert tags(before="apple") == tags(before="quince", order="desc") == []
+    assert tags(after="apple", before="quince") == ["pear"]
     assert tags(query_text="EA") == tags(name="ea") == ["pear"]
     assert list(org.client.tags.list()) == ["apple", "pear", "quince"]

@@ -131,10 +131,7 @@ async def list_tags(
     name: str | None = None,
     query_text: str | None = None,
 ) -> Response:
-    def tags(tx: Tx) -> list[str]:
-        return store.tags(tx, who, query_text or name, page.after, page.limit, descending=page.newest_first)
-
-    return reply(await db.read(tags))
+    return reply(await db.read(store.tags, who, query_text or name, page))
 
 
 def _preview(tx: Tx, who: Who, id: str) -> str:

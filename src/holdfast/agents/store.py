@@ -207,17 +207,21 @@ def secrets_of(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Age
     return found
 
 
-def tags(tx: Tx, who: Who, text: str | None, after: str | None, limit: int, *, descending: bool) -> list[str]:
-    """All tags of agents, by name."""
+def tags(tx: Tx, who: Who, text: str | None, page: Page) -> list[str]:
+    """All tags of agents, by name; a cursor is a tag, which need not be there any more."""
     each = elements_of(tx, c.tags)
     tagged = rows.table.join(each, sa.true())
     query = sa.select(each.c.value).select_from(tagged).where(c.organization_id == who.organization_id)
     if text:
         query = query.where(sa.func.lower(each.c.value).contains(text.lower(), autoescape=True))
-    if after:
-        query = query.where(each.c.value < after if descending else each.c.value > after)
-    order = each.c.value.desc() if descending else each.c.value.asc()
-    return list(tx.execute(query.distinct().order_by(order).limit(limit)).scalars())
+    if page.after:
+        query = query.where(each.c.value < page.after if page.newest_first else each.c.value > page.after)
+    if page.before:
+        query = query.where(each.c.value > page.before if page.newest_first else each.c.value < page.before)
+    backwards = page.before is not None and page.after is None
+    order = each.c.value.desc() if page.newest_first != backwards else each.c.value.asc()
+    found = list(tx.execute(query.distinct().order_by(order).limit(page.limit)).scalars())
+    return found[::-1] if backwards else found
 
 
 def _where(tx: Tx, who: Who, wanted: Filter) -> list[Where]:
