@@ -56,6 +56,24 @@ def test_an_image_reaches_the_model_as_it_was_sent(org: Org, models: OpenAIServe
     assert stored_image(org, owner) == STORED
 
 
+@pytest.mark.contract("turns.images.base64")
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"media_type": "image/png", "data": DATA},
+        {"url": f"data:image/png;base64,{DATA}"},
+        {"file_id": "f", "data": DATA},
+    ],
+)
+def test_what_an_image_holds_says_what_it_is(org: Org, models: OpenAIServer, source: Json) -> None:
+    """As the SDK's types have it: `type` may be left out of each part and each source."""
+    owner = agent(org, model=MODEL)
+    content = [{"text": "Look:"}, {"source": source}]
+    answer = org.http.post(f"/v1/agents/{owner}/messages", json={"input": content})
+    assert answer.status_code == 200, answer.text
+    assert asked(models)[1]["content"] == [{"type": "text", "text": "Look:"}, INLINE]
+
+
 @pytest.mark.contract("turns.images.data-url")
 def test_a_data_url_is_decoded(org: Org, models: OpenAIServer) -> None:
     owner = agent(org, model=MODEL)

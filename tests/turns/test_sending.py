@@ -37,7 +37,7 @@ def test_what_was_said_is_before_the_model_in_the_next_turn(org: Org, models: Op
 
 
 @pytest.mark.contract("turns.send.input")
-@pytest.mark.parametrize("sent", ["Hello", [{"type": "text", "text": "Hello"}]])
+@pytest.mark.parametrize("sent", ["Hello", [{"type": "text", "text": "Hello"}], [{"text": "Hello"}]])
 def test_input_is_one_message_of_the_user(org: Org, models: OpenAIServer, sent: Any) -> None:
     owner = agent(org)
     answer = org.http.post(f"/v1/agents/{owner}/messages", json={"input": sent})

@@ -1,11 +1,11 @@
 """What clients send as messages (CONTRACT §3.1, §19): shapes of the wire, turned into the message model here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, cast
 from uuid import uuid4
 
 import orjson
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from holdfast.errors import BadRequest
 from holdfast.kit.entity import Shape
@@ -57,6 +57,24 @@ class SummarizedReasoningContent(Shape):
     encrypted_content: str | None = None
 
 
+def _with_type(sent: Any) -> Any:
+    """The SDK lets `type` be left out of texts and images, and of where these come from: what they hold says it."""
+    if not isinstance(sent, dict):
+        return sent
+    part = _typed(cast(dict[str, Any], sent), {"text": "text", "source": "image"})
+    if not isinstance(part.get("source"), dict):
+        return part
+    return {**part, "source": _typed(part["source"], {"url": "url", "file_id": "letta", "data": "base64"})}
+
+
+def _typed(sent: dict[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """The object with the type that the first of these keys gives away, unless it says its type itself."""
+    if sent.get("type") is not None:
+        return sent
+    kind = next((kind for key, kind in kinds.items() if key in sent), None)
+    return {**sent, "type": kind} if kind else sent
+
+
 Content = Annotated[
     TextPart
     | ImagePart
@@ -67,6 +85,7 @@ Content = Annotated[
     | OmittedReasoningPart
     | SummarizedReasoningContent,
     Field(discriminator="type"),
+    BeforeValidator(_with_type),
 ]
 
 
@@ -97,7 +116,7 @@ class ToolReturn(Shape):
 
     type: Literal["tool"] | None = "tool"
     tool_call_id: str
-    tool_return: str | list[Annotated[TextPart | ImagePart, Field(discriminator="type")]]
+    tool_return: str | list[Annotated[TextPart | ImagePart, Field(discriminator="type"), BeforeValidator(_with_type)]]
     status: Literal["success", "error"]
     stdout: list[str] | None = None
     stderr: list[str] | None = None
