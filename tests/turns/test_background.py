@@ -228,6 +228,20 @@ def test_a_repeat_of_the_sdk_joins_the_background_run(org: Org, models: OpenAISe
     assert texts(of_agent(org, owner, order="asc"))[:2] == ["hello", "The answer."]
 
 
+def test_a_reader_is_told_that_the_agent_was_deleted(org: Org, models: OpenAIServer) -> None:
+    models.queue(SLOW)
+    owner = agent(org)
+    with background(org, f"agents/{owner}", "hello") as found:
+        run = next(found).json["run_id"]
+        assert models.asked.wait(60)
+        assert org.http.delete(f"/v1/agents/{owner}").status_code == 200
+        error, done = list(found)
+    assert (error.name, error.json["error_type"], done.kind) == ("error", "stream_incomplete", "[DONE]")
+    assert run in error.json["message"]
+    assert "deleted" in error.json["message"]
+    assert org.http.post(f"/v1/runs/{run}/stream", json={}).status_code == 404
+
+
 @pytest.mark.contract("turns.cancel.background")
 def test_background_runs_are_cancelled_at_work_and_waiting(org: Org, models: OpenAIServer) -> None:
     models.queue(Reply("one two three four five six seven eight", chunk_delay=0.5))

@@ -111,9 +111,12 @@ class Reader:
             run = await self._db.read(runs.find, self._wanted.who, self._topic.run_id)
         except DatabaseAway:
             return b""
-        if run is not None and (run.owner is not None or not run.is_over):
+        if run is None:
+            gone = f"Run {self._topic.run_id} was deleted, on its own or with its agent, while its events were read."
+            return self._error(ModelError("stream_incomplete", gone))
+        if run.owner is not None or not run.is_over:
             return b""
-        last = await self._read(after=max(self._at - 1, 0)) if run is not None else []
+        last = await self._read(after=max(self._at - 1, 0))
         if last and last[-1].seq > self._at:
             return b""
         return DONE if last and last[-1].mark == END else self._error(self._lost())
