@@ -164,6 +164,14 @@ def test_deleting_takes_everything_of_the_agent_and_nothing_else(org: Org) -> No
     assert org.http.get(f"/v1/blocks/{shared}").status_code == 200
 
 
+def test_the_length_of_embedded_pieces_is_chosen_with_the_model(org: Org) -> None:
+    made = make(org, embedding="holdfast/minilm-l6-v2", embedding_chunk_size=200)
+    assert made["embedding_config"]["embedding_chunk_size"] == 200
+    usual = make(org, embedding="holdfast/minilm-l6-v2", embedding_chunk_size=None)
+    assert usual["embedding_config"]["embedding_chunk_size"] == 300
+    assert make(org, embedding_chunk_size=200)["embedding_config"] is None
+
+
 def test_agents_of_another_tenant_do_not_exist(org: Org) -> None:
     owner, other = make(org)["id"], new_org(org.server)
     assert other.http.get(f"/v1/agents/{owner}").status_code == 404

@@ -82,7 +82,8 @@ def columns(models: Models, choices: Choices, before: Agent | None = None) -> di
         values["model_settings"] = _agreeing(settings, llm)
     if choices.response_format is not None:
         values["response_format"] = choices.response_format.model_dump()
-    values |= chosen.embedding(models, choices.embedding or choices.embedding_model, choices.embedding_config)
+    handle = choices.embedding or choices.embedding_model
+    values |= chosen.embedding(models, handle, choices.embedding_config, _chunk_size(choices))
     if choices.compaction_settings is not None:
         card = models.card(values.get("model", before.model if before else None))
         values["compaction_settings"] = compaction(choices.compaction_settings, card, before)
@@ -116,6 +117,13 @@ def _overrides(choices: Choices) -> dict[str, Any]:
         parallel_tool_calls=choices.parallel_tool_calls,
         enable_reasoner=reasoner,
     )
+
+
+def _chunk_size(choices: Choices) -> int | None:
+    """How long the pieces are to be that are embedded, if a create says it; its default is the model's."""
+    if not isinstance(choices, CreateAgent) or "embedding_chunk_size" not in choices.model_fields_set:
+        return None
+    return choices.embedding_chunk_size
 
 
 def _sent_settings(choices: Choices) -> dict[str, Any]:

@@ -9,7 +9,9 @@ KEPT = ("embedding_chunk_size", "batch_size")
 """Fields of embedding_config that are a choice; the model's card says the others better."""
 
 
-def embedding(models: Models, handle: str | None, config: EmbeddingConfig | None) -> dict[str, Any]:
+def embedding(
+    models: Models, handle: str | None, config: EmbeddingConfig | None, chunk_size: int | None = None
+) -> dict[str, Any]:
     """The columns `embedding` and `embedding_config`, as far as they were chosen."""
     named = handle or (config and (config.handle or _name(models, config)))
     if not named:
@@ -18,6 +20,8 @@ def embedding(models: Models, handle: str | None, config: EmbeddingConfig | None
     if config is not None:
         sent = config.model_dump(exclude_none=True, exclude_unset=True)
         values["embedding_config"] = {name: sent[name] for name in KEPT if name in sent}
+    if chunk_size is not None:
+        values["embedding_config"] = {**values.get("embedding_config", {}), "embedding_chunk_size": chunk_size}
     return values
 
 
