@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.fakes.openai_server import OpenAIServer
 from tests.harness.models import MODEL
 from tests.harness.tenants import Org, new_org
 from tests.messages.talking import agent, messages, missing, texts
@@ -113,6 +115,36 @@ def test_the_agents_own_thread_has_three_names(org: Org) -> None:
     assert nameless.status_code == 400
     assert "agent_id" in nameless.json()["detail"]
     assert org.http.get("/v1/conversations/default/messages", params={"agent_id": missing("agent")}).status_code == 404
+
+
+@pytest.mark.contract("conversations.ids")
+@pytest.mark.parametrize("place", ["params", "json"])
+def test_query_or_body_say_whose_own_thread_is_meant(org: Org, models: OpenAIServer, place: str) -> None:
+    owner = agent(org, "one", "two")
+
+    def post(what: str, **body: Any) -> httpx.Response:
+        sent: dict[str, dict[str, Any]] = {"params": {}, "json": body}
+        sent[place] = {**sent[place], "agent_id": owner}
+        return org.http.post(f"/v1/conversations/default/{what}", params=sent["params"], json=sent["json"])
+
+    said = post("messages", input="REPLY three", streaming=False)
+    assert said.status_code == 200, said.text
+    assert texts(messages(org, f"/v1/conversations/{owner}/messages"))[0] == "three"
+    for what, body in [("messages/preview-raw-payload", {"input": "next"}), ("recompile", {}), ("compact", {})]:
+        assert post(what, **body).status_code == 200, what
+    assert post("fork").json()["agent_id"] == owner
+    assert post("cancel").status_code == 409, "found, and not at work"
+    unread = post("stream")
+    assert (unread.status_code, "no background run" in unread.json()["detail"]) == (400, True)
+
+
+def test_where_query_and_body_differ_the_body_counts(org: Org, models: OpenAIServer) -> None:
+    owner, other = agent(org), agent(org)
+    body = {"input": "REPLY mine", "streaming": False, "agent_id": owner}
+    answer = org.http.post("/v1/conversations/default/messages", params={"agent_id": other}, json=body)
+    assert answer.status_code == 200, answer.text
+    assert texts(messages(org, f"/v1/conversations/{owner}/messages")) == ["mine", "REPLY mine"]
+    assert texts(messages(org, f"/v1/conversations/{other}/messages")) == []
 
 
 def test_ids_are_checked(org: Org) -> None:

@@ -44,6 +44,48 @@ def test_null_is_what_is_left_out_of_requests_of_v1(org: Org, models: OpenAIServ
     assert refused.status_code == 422
 
 
+def test_a_null_of_a_new_agent_leaves_it_as_usual(org: Org) -> None:
+    usual = org.http.post("/v1/agents/", json={}).json()
+    settings = dict.fromkeys(("max_output_tokens", "parallel_tool_calls", "temperature", "reasoning", "strict"))
+    body = {
+        **dict.fromkeys(("agent_type", "include_base_tools", "include_multi_agent_tools", "message_buffer_autoclear")),
+        "model_settings": {"provider_type": "openai", **settings},
+        "compaction_settings": dict.fromkeys(("mode", "prompt_acknowledgement", "sliding_window_percentage")),
+    }
+    made = org.http.post("/v1/agents/", json=body)
+    assert made.status_code == 200, made.text
+    for name in ("agent_type", "model_settings", "message_buffer_autoclear"):
+        assert made.json()[name] == usual[name], name
+    assert {tool["name"] for tool in made.json()["tools"]} == {tool["name"] for tool in usual["tools"]} != set()
+    assert made.json()["compaction_settings"]["mode"] == "sliding_window"
+
+
+CODE = (
+    'def shout(word: str) -> str:\n    """Shout.\n\n    Args:\n        word: What.\n    """\n    return word.upper()\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "left_out"),
+    [
+        ("POST", "/v1/messages/search", {"query": "tea"}, ("search_mode", "limit", "agent_id")),
+        ("POST", "/v1/agents/messages/search", {"query": "tea"}, ("search_mode", "limit", "roles")),
+        ("POST", "/v1/tools/search", {"query": "memory"}, ("search_mode", "limit", "tags")),
+        ("POST", "/v1/passages/search", {"query": "tea"}, ("tag_match_mode", "limit", "tags")),
+        ("POST", "/v1/tools/", {"source_code": CODE}, ("tags", "return_char_limit", "enable_parallel_execution")),
+        ("POST", "/v1/agents/{id}/archival-memory", {"text": "tea"}, ("tags", "link_duplicates", "created_at")),
+        ("PATCH", "/v1/agents/{id}/reset-messages", {}, ("add_default_initial_messages",)),
+        ("PATCH", "/v1/agents/{id}", {"name": "Ada"}, ("model_settings", "tags", "hidden")),
+    ],
+)
+def test_null_is_what_is_left_out_of_other_requests(
+    org: Org, method: str, path: str, body: dict[str, Any], left_out: tuple[str, ...]
+) -> None:
+    id = org.http.post("/v1/agents/", json={}).json()["id"]
+    answer = org.http.request(method, path.format(id=id), json={**body, **dict.fromkeys(left_out)})
+    assert answer.status_code == 200, answer.text
+
+
 def test_each_listed_model_is_understood_without_its_handle(org: Org) -> None:
     """Programs choose from the lists, and keep of a model what the older generation had."""
     for listed in org.http.get("/v1/models/embedding").json():

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from holdfast.blocks.model import CreateBlock
-from holdfast.kit.entity import Encrypted, Entity, Shape
+from holdfast.kit.entity import Encrypted, Entity, Shape, Sparse
 from holdfast.llm.settings import CompactionSettings, EmbeddingConfig, LLMConfig, ModelSettings, ResponseFormat
 from holdfast.messages.requests import MessageCreate
 from holdfast.runs.model import StopReason
@@ -94,7 +94,7 @@ class Choices(Shape):
     hidden: bool | None = None
 
 
-class CreateAgent(Choices):
+class CreateAgent(Choices, Sparse):
     """The body of a create: any subset of it, nothing at all included."""
 
     name: Name | None = None

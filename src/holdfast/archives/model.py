@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from holdfast.history.model import Reason, Replaced, Tracked
 from holdfast.kit.clock import Moment
-from holdfast.kit.entity import Entity, Hidden, Shape
+from holdfast.kit.entity import Entity, Hidden, Shape, Sparse
 from holdfast.llm.settings import EmbeddingConfig
 
 Name = Annotated[str, Field(min_length=1, max_length=500)]
@@ -85,7 +85,7 @@ class NewPassage(ChangePassage):
 Linked = Annotated[bool, Field(description="Answer with the passage that says the same already, if there is one.")]
 
 
-class StorePassage(NewPassage):
+class StorePassage(NewPassage, Sparse):
     """The body of an insert."""
 
     link_duplicates: Linked = False
@@ -105,7 +105,7 @@ class SupersedePassage(Shape):
     reason: Reason = None
 
 
-class NewPassages(Shape):
+class NewPassages(Sparse):
     """The body of a batch: all of them are stored, or none."""
 
     passages: list[NewPassage]

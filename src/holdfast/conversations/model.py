@@ -1,7 +1,7 @@
 """A conversation: a further thread of an agent, as clients create, change and list it."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -9,6 +9,16 @@ from holdfast.kit.entity import Shape
 from holdfast.llm.settings import ModelSettings
 
 Tokens = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class Whose(Shape):
+    """Whose own thread, when the conversation is `default`; the query may say it as well."""
+
+    agent_id: str | None = None
+
+    def of_agent(self, agent_id: str | None) -> Self:
+        """The same with the agent of the query, if the body names none."""
+        return self if self.agent_id or not agent_id else self.model_copy(update={"agent_id": agent_id})
 
 
 class Changeable(Shape):

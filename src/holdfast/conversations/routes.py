@@ -6,7 +6,7 @@ from fastapi import Body, Path, Query, Response
 
 from holdfast.auth.caller import Caller, Db
 from holdfast.conversations import fork, store
-from holdfast.conversations.model import ConversationChanges, ConversationFilter, NewConversation
+from holdfast.conversations.model import ConversationChanges, ConversationFilter, NewConversation, Whose
 from holdfast.conversations.wire import Conversation
 from holdfast.kit.entity import Patch
 from holdfast.kit.ids import UUID4
@@ -86,9 +86,11 @@ async def fork_conversation(
     agent_id: OfAgent = None,
     message_id: Annotated[str | None, Query(description="The last message to share; unset for all.")] = None,
     hidden: Annotated[bool, Query(description="Leave the fork out of lists.")] = False,
+    body: Annotated[Whose | None, Body()] = None,
 ) -> Response:
     """Go on from a message in a new conversation; neither sees what is said in the other afterwards."""
-    return reply(await db.write(fork.fork, who, conversation_id, agent_id, message_id, hidden))
+    owner = (body and body.agent_id) or agent_id
+    return reply(await db.write(fork.fork, who, conversation_id, owner, message_id, hidden))
 
 
 @router.get("/conversations/{conversation_id}/messages", list[LettaMessage])

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Shape, Sparse
 
 Level = Literal["low", "medium", "high"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -61,7 +61,7 @@ class ZAIThinking(Shape):
     clear_thinking: bool = False
 
 
-class _Settings(Shape):
+class _Settings(Sparse):
     """What every provider's settings have in common."""
 
     max_output_tokens: int = 4096
@@ -262,7 +262,7 @@ class EmbeddingConfig(Shape):
     azure_deployment: str | None = None
 
 
-class CompactionSettings(Shape):
+class CompactionSettings(Sparse):
     """How a thread that outgrows the model's window is shortened."""
 
     model: str | None = None

@@ -39,7 +39,7 @@ class NpmRequirement(Shape):
     version: str | None = None
 
 
-class NewTool(Shape):
+class NewTool(Sparse):
     """What a client may set."""
 
     description: str | None = None

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Body, Request, Response
 
 from holdfast.auth.caller import Caller, Db
-from holdfast.conversations.routes import ConversationId
+from holdfast.conversations.routes import ConversationId, OfAgent
 from holdfast.kit.ids import AgentId
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
@@ -36,7 +36,13 @@ async def stream_run(path_run_id: str, who: Caller, db: Db, request: Request, bo
 
 @router.post("/conversations/{conversation_id}/stream", StreamedEvent, streams=StreamedEvent, tag="conversations")
 async def stream_conversation(
-    conversation_id: ConversationId, who: Caller, db: Db, request: Request, body: Where = None
+    conversation_id: ConversationId,
+    who: Caller,
+    db: Db,
+    request: Request,
+    body: Where = None,
+    agent_id: OfAgent = None,
 ) -> Response:
     """The events of a background run of a conversation: the one named, or the newest at work."""
-    return send.read_on(request, await resume.of_conversation(db, who, conversation_id, body or ReadOn()))
+    asked = (body or ReadOn()).of_agent(agent_id)
+    return send.read_on(request, await resume.of_conversation(db, who, conversation_id, asked))

@@ -7,6 +7,7 @@ from fastapi import Body, Response
 from holdfast.agents import store as agents
 from holdfast.auth.caller import Caller, Db
 from holdfast.conversations import store as conversations
+from holdfast.conversations.model import Whose
 from holdfast.conversations.routes import ConversationId, OfAgent
 from holdfast.kit.entity import Shape
 from holdfast.kit.ids import AgentId
@@ -26,8 +27,8 @@ class SummarizeRequest(Shape):
     compaction_settings: CompactionSettings | None = None
 
 
-class CompactRequest(SummarizeRequest):
-    agent_id: str | None = None
+class CompactRequest(SummarizeRequest, Whose):
+    pass
 
 
 @router.post("/agents/{agent_id}/summarize", CompactionResponse)

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from holdfast.conversations.model import Whose
 from holdfast.kit.entity import Shape, Sparse
 from holdfast.messages.requests import Content, InputMessage, MessageCreate
 from holdfast.messages.shapes import MessageType
@@ -79,10 +80,9 @@ class SendAsync(SendMessage):
     """Where the run's end is POSTed to."""
 
 
-class ReadOn(Shape):
+class ReadOn(Whose, Sparse):
     """Where to go on in the events of a background run."""
 
-    agent_id: str | None = None
     run_id: str | None = None
     otid: str | None = None
     starting_after: Annotated[int, Field(ge=0, lt=2**53)] = 0
@@ -91,8 +91,7 @@ class ReadOn(Shape):
     batch_size: Annotated[int | None, Field(ge=1, le=1000)] = 100
 
 
-class SendConversationMessage(SendMessage):
+class SendConversationMessage(SendMessage, Whose):
     """A request to a conversation, which streams unless told otherwise."""
 
-    agent_id: str | None = None
     streaming: bool = True

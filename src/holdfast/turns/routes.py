@@ -9,9 +9,10 @@ from holdfast.agents import wire as agents_wire
 from holdfast.agents.state import AgentState
 from holdfast.auth.caller import Caller, Db, Modern
 from holdfast.conversations import store as conversations
-from holdfast.conversations.routes import ConversationId
+from holdfast.conversations.model import Whose
+from holdfast.conversations.routes import ConversationId, OfAgent
 from holdfast.errors import Invalid
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Shape, Sparse
 from holdfast.kit.ids import AgentId
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
@@ -31,12 +32,11 @@ class CancelRequest(Shape):
     run_ids: list[str] | None = None
 
 
-class ResetRequest(Shape):
+class ResetRequest(Sparse):
     add_default_initial_messages: bool = False
 
 
-class RecompileRequest(Shape):
-    agent_id: str | None = None
+class RecompileRequest(Whose):
     compaction_settings: CompactionSettings | None = None
 
 
@@ -89,24 +89,42 @@ async def reset_messages(
 
 @router.post("/conversations/{conversation_id}/messages", LettaResponse, streams=StreamedEvent, tag="conversations")
 async def send_to_conversation(
-    conversation_id: ConversationId, body: SendConversationMessage, who: Caller, runner: Turns, request: Request
+    conversation_id: ConversationId,
+    body: SendConversationMessage,
+    who: Caller,
+    runner: Turns,
+    request: Request,
+    agent_id: OfAgent = None,
 ) -> Response:
-    return await send.to_conversation(runner, who, conversation_id, body, request)
+    return await send.to_conversation(runner, who, conversation_id, body.of_agent(agent_id), request)
 
 
 @router.post("/conversations/{conversation_id}/messages/preview-raw-payload", dict[str, Any], tag="conversations")
 async def preview_conversation_request(
-    conversation_id: ConversationId, body: SendConversationMessage, who: Caller, db: Db, models: Llms, runner: Running
+    conversation_id: ConversationId,
+    body: SendConversationMessage,
+    who: Caller,
+    db: Db,
+    models: Llms,
+    runner: Running,
+    agent_id: OfAgent = None,
 ) -> Response:
-    asked = Asked(who, body, lambda tx: conversations.with_agent(tx, who, conversation_id, body.agent_id), "preview")
+    owner = body.agent_id or agent_id
+    asked = Asked(who, body, lambda tx: conversations.with_agent(tx, who, conversation_id, owner), "preview")
     return reply(await reset.next_request(db, asked, models, runner.worker))
 
 
 @router.post("/conversations/{conversation_id}/cancel", dict[str, str], tag="conversations")
 async def cancel_conversation(
-    conversation_id: ConversationId, who: Caller, db: Db, runner: Running, agent_id: str | None = None
+    conversation_id: ConversationId,
+    who: Caller,
+    db: Db,
+    runner: Running,
+    agent_id: OfAgent = None,
+    body: Annotated[Whose | None, Body()] = None,
 ) -> Response:
-    return reply(await cancel_of_thread(runner, db, who, conversation_id, agent_id))
+    owner = (body and body.agent_id) or agent_id
+    return reply(await cancel_of_thread(runner, db, who, conversation_id, owner))
 
 
 @router.post("/conversations/{conversation_id}/recompile", str, tag="conversations")
@@ -116,6 +134,7 @@ async def recompile_conversation(
     db: Db,
     dry_run: Annotated[bool, Query()] = False,
     body: Annotated[RecompileRequest | None, Body()] = None,
+    agent_id: OfAgent = None,
 ) -> Response:
-    agent_id = body.agent_id if body else None
-    return reply(await db.write(reset.recompile_conversation, who, conversation_id, agent_id, dry_run=dry_run))
+    owner = (body and body.agent_id) or agent_id
+    return reply(await db.write(reset.recompile_conversation, who, conversation_id, owner, dry_run=dry_run))
