@@ -138,4 +138,6 @@ class ModelError(AppError):
         }.get(self.code, 500)
 
     def body(self) -> Mapping[str, Any]:
-        return {"error": {"type": self.code, "message": self.detail, "detail": self.explanation}}
+        """The envelope; with 400 also `detail`, where clients look for what any bad request says."""
+        told = {"error": {"type": self.code, "message": self.detail, "detail": self.explanation}}
+        return {"detail": self.detail, **told} if self.http_status == BadRequest.status else told

@@ -250,7 +250,7 @@ def test_a_prompt_that_is_longer_than_the_window_says_so(org: Org, models: OpenA
     failed = org.http.post(f"/v1/agents/{owner}/messages", json={"input": "hello"})
     assert failed.status_code == 400, failed.text
     assert failed.json()["error"]["type"] == "context_window_overflow_in_system_prompt"
-    assert str(SMALL) in failed.json()["error"]["message"]
+    assert str(SMALL) in failed.json()["detail"] == failed.json()["error"]["message"]
     assert models.chats == []
     (run,) = org.http.get("/v1/runs/", params={"agent_id": owner}).json()
     assert (run["status"], run["stop_reason"]) == ("failed", "context_window_overflow_in_system_prompt")
