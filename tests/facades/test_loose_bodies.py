@@ -49,7 +49,7 @@ def test_a_null_of_a_new_agent_leaves_it_as_usual(org: Org) -> None:
     settings = dict.fromkeys(("max_output_tokens", "parallel_tool_calls", "temperature", "reasoning", "strict"))
     body = {
         **dict.fromkeys(("agent_type", "include_base_tools", "include_multi_agent_tools", "message_buffer_autoclear")),
-        "model_settings": {"provider_type": "openai", **settings},
+        "model_settings": {"provider_type": "openai", **settings, "reasoning": {"reasoning_effort": None}},
         "compaction_settings": dict.fromkeys(("mode", "prompt_acknowledgement", "sliding_window_percentage")),
     }
     made = org.http.post("/v1/agents/", json=body)
@@ -76,6 +76,7 @@ CODE = (
         ("POST", "/v1/agents/{id}/archival-memory", {"text": "tea"}, ("tags", "link_duplicates", "created_at")),
         ("PATCH", "/v1/agents/{id}/reset-messages", {}, ("add_default_initial_messages",)),
         ("PATCH", "/v1/agents/{id}", {"name": "Ada"}, ("model_settings", "tags", "hidden")),
+        ("POST", "/v1/agents/{id}/export", {}, ("skills", "scrub_messages", "conversation_id")),
     ],
 )
 def test_null_is_what_is_left_out_of_other_requests(

@@ -15,7 +15,7 @@ from holdfast.agents.model import Name
 from holdfast.auth.caller import Caller, Db
 from holdfast.errors import AppError, BadRequest
 from holdfast.files.asked import Nudge
-from holdfast.kit.entity import Shape
+from holdfast.kit.entity import Shape, Sparse
 from holdfast.kit.ids import AgentId
 from holdfast.kit.reply import indented, reply
 from holdfast.kit.routes import Router
@@ -30,7 +30,7 @@ OfConversation = Annotated[str | None, Query(description="A conversation whose m
 Scrubbed = Annotated[bool, Query(description="Leave all messages out.")]
 
 
-class ExportAgentRequest(Shape):
+class ExportAgentRequest(Sparse):
     """The body of an export that also packs skills into the file."""
 
     skills: list[Skill] = []

@@ -38,25 +38,25 @@ ResponseFormat = Annotated[
 ]
 
 
-class OpenAIReasoning(Shape):
+class OpenAIReasoning(Sparse):
     reasoning_effort: Effort = "high"
 
 
-class ChatGPTOAuthReasoning(Shape):
+class ChatGPTOAuthReasoning(Sparse):
     reasoning_effort: Effort = "medium"
 
 
-class AnthropicThinking(Shape):
+class AnthropicThinking(Sparse):
     type: Literal["enabled", "disabled"] = "enabled"
     budget_tokens: int = 1024
 
 
-class GeminiThinkingConfig(Shape):
+class GeminiThinkingConfig(Sparse):
     include_thoughts: bool = True
     thinking_budget: int = 1024
 
 
-class ZAIThinking(Shape):
+class ZAIThinking(Sparse):
     type: Literal["enabled", "disabled"] = "enabled"
     clear_thinking: bool = False
 
