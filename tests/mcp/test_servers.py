@@ -126,6 +126,8 @@ def test_a_run_answers_with_the_result_or_the_error_of_the_tool(client: Client, 
 
     assert (done.status, done.func_return) == ("success", "hello")
     assert (failed["status"], failed["func_return"], failed["stderr"]) == ("error", None, ["the disk is full"])
+    path = f"/v1/mcp-servers/{made['id']}/tools/{client.tool(made, 'whoami')['id']}/run"
+    assert client.http.post(path, json={"args": None}).json() == client.http.post(path, json={}).json()
     missing = client.http.post(
         f"/v1/mcp-servers/{made['id']}/tools/tool-123e4567-e89b-42d3-8456-426614174000/run", json={}
     )
