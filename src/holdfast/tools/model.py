@@ -59,7 +59,7 @@ class NewTool(Sparse):
         return self.source_type in (None, "python")
 
 
-class CreateTool(Sparse, NewTool):
+class CreateTool(NewTool):
     """The body of a create or upsert; the name is that of the schema or the function, `name` may only repeat it."""
 
     source_code: str  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues] -- narrower on purpose
