@@ -54,7 +54,10 @@ class Postings:
                 here = alive[rows]
                 rows, counts = rows[here], counts[here]
             weight = math.log(1 + (total - len(rows) + 0.5) / (len(rows) + 0.5))
-            scores[rows] += weight * counts * (K1 + 1) / (counts + damped[rows])
+            if len(rows) == len(alive) and bool((np.diff(rows) == 1).all()):  # there is nothing to look up
+                scores += weight * counts * (K1 + 1) / (counts + damped)
+            else:
+                scores[rows] += weight * counts * (K1 + 1) / (counts + damped[rows])
         return scores
 
     def _of(self, term: str) -> "tuple[NDArray[np.int32], NDArray[np.float64]]":

@@ -52,7 +52,7 @@ def signs_of(indexes: Indexes, query: Query, mode: Mode) -> Signs:
         parts["meaning"] = _meaning(near, len(alive))
     parts["session"] = _session(own, table.session.values, alive)
     parts["next"] = _next(np.where(alive, table.following.values, NOTHING), own, near)
-    parts["speaker"] = WEIGHTS.speaker * _standard(_named(indexes, query, len(alive)), alive)
+    parts["speaker"] = WEIGHTS.speaker * _standard(indexes.speakers.named(query.words, len(alive)), alive)
     parts["length"] = WEIGHTS.length * np.minimum(table.own_length.values, FULL) / FULL
     parts["by_user"] = WEIGHTS.by_user * table.by_user.values
     return Signs(parts, (own > 0) if mode == "fts" else everything, relevance)
@@ -174,14 +174,3 @@ def _or_nothing(values: "NDArray[np.float64]") -> "NDArray[np.float64]":
     import numpy as np
 
     return np.where(np.isnan(values), 0.0, values)
-
-
-def _named(indexes: Indexes, query: Query, rows: int) -> "NDArray[np.float64]":
-    """Whether the question names who said it, by any of their names."""
-    import numpy as np
-
-    found = np.zeros(rows)
-    for speaker, said in indexes.speakers.items():
-        if speaker not in ("user", "assistant", "system") and not query.words.isdisjoint(speaker.split()):
-            found[said] = 1.0
-    return found

@@ -139,7 +139,7 @@ class Shelf:
         self._indexes.table.append(entry, group, serial)
         self._indexes.own.add(row, entry.terms)
         if entry.speaker:
-            self._indexes.speakers.setdefault(entry.speaker.casefold(), []).append(row)
+            self._indexes.speakers.add(row, entry.speaker)
         self._put_vectors(row, entry)
 
     def _put_vectors(self, row: int, entry: ShelfEntry) -> None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BLOCK = 2**18
+BLOCK = 2**17
 """Numbers that are widened to full precision together: what stays near the processor."""
 
 NOBODY = -1
