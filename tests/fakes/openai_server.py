@@ -6,12 +6,14 @@ with OpenAIServer() as models:                 # models.url is its base URL
 """
 
 import asyncio
+import base64
 import hashlib
 import json
 import math
 import re
 import threading
-from collections import deque
+from array import array
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -255,7 +257,7 @@ def _embeddings(request: Json) -> Json:
     inputs = [texts] if isinstance(texts, str) else list(texts or [])
     dimensions = int(request.get("dimensions") or 1536)
     data = [
-        {"object": "embedding", "index": index, "embedding": vector(str(text), dimensions)}
+        {"object": "embedding", "index": index, "embedding": _as_asked(vector(str(text), dimensions), request)}
         for index, text in enumerate(inputs)
     ]
     return {
@@ -266,13 +268,22 @@ def _embeddings(request: Json) -> Json:
     }
 
 
+def _as_asked(made: list[float], request: Json) -> list[float] | str:
+    if request.get("encoding_format") != "base64":
+        return made
+    return base64.b64encode(array("f", made).tobytes()).decode()
+
+
 def vector(text: str, dimensions: int) -> list[float]:
     """What the scripted embedding model makes of a text."""
-    vector = [0.0] * dimensions
+    counts = Counter[int]()
     for word in re.findall(r"\w+", text.lower()) or ["∅"]:
         digest = hashlib.blake2b(word.encode(), digest_size=32).digest()
         for start in range(0, 32, 4):
             hashed = int.from_bytes(digest[start : start + 4], "little")
-            vector[(hashed >> 1) % dimensions] += 1.0 if hashed & 1 else -1.0
-    norm = math.sqrt(sum(x * x for x in vector)) or 1.0
-    return [x / norm for x in vector]
+            counts[(hashed >> 1) % dimensions] += 1 if hashed & 1 else -1
+    norm = math.sqrt(sum(x * x for x in counts.values())) or 1.0
+    made = [0.0] * dimensions
+    for place, x in counts.items():
+        made[place] = x / norm
+    return made
