@@ -73,7 +73,8 @@ def passages(found: Iterable[Passage], where: Archive | None, models: Models) ->
 
 def found_passages(found: Sequence[tuple[Passage, Archive]], models: Models) -> list[PassageJson]:
     """Passages of several archives, each with its own."""
-    configs = {where.id: archive(where, models)["embedding_config"] for where in {w.id: w for _, w in found}.values()}
+    holders = {where.id: where for _, where in found}
+    configs = {id: archive(where, models)["embedding_config"] for id, where in holders.items()}
     return [_passage(each, configs[where.id]) for each, where in found]
 
 

@@ -1,5 +1,4 @@
-"""HTTP of tools. What an agent's own paths say about its tools is in `agents/tools_routes.py`, and
-what follows for agents from a change of one as well."""
+"""HTTP of tools. Changes of one, which go on to its agents, and agents' own paths are in `agents/tools_routes.py`."""
 
 from typing import Annotated
 

@@ -11,6 +11,7 @@ from holdfast.tools.builtin import arguments, registry
 from holdfast.tools.builtin.context import LookContext, ToolContext
 from holdfast.tools.builtin.tool import Builtin, ToolError
 from holdfast.tools.model import RETURN_CHAR_LIMIT
+from holdfast.tools.outside import cut
 
 log = logging.getLogger("holdfast.tools")
 
@@ -82,6 +83,4 @@ def _text(value: Any) -> str:
 
 
 def _answer(call: ToolCallPart, text: str, status: Any, limit: int) -> ToolReturnPart:
-    if len(text) > limit:
-        text = f"{text[:limit]}... [truncated {len(text) - limit} characters]"
-    return ToolReturnPart(call_id=call.id, name=call.name, output=text, status=status)
+    return ToolReturnPart(call_id=call.id, name=call.name, output=cut(text, limit), status=status)
