@@ -54,6 +54,7 @@ from holdfast.sandbox.choose import chosen
 from holdfast.sandbox.model import Limits, Sandbox
 from holdfast.store.database import Database
 from holdfast.store.opening import Opened, open_database
+from holdfast.store.statistics import Statistics
 from holdfast.tools import variables
 from holdfast.tools.custom import CustomTools
 from holdfast.tools.door import Doors
@@ -95,6 +96,7 @@ def create_app(settings: Settings, opened: Opened | None = None) -> Starlette:
     app.state.meter = meter
     app.state.settings = settings
     app.state.db = db
+    app.state.statistics = Statistics(db)
     app.state.keyring = keyring
     app.state.models = models
     app.state.egress = Egress(settings.allow_private_urls)
@@ -238,6 +240,7 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     app.state.forgetter.start()
     app.state.loader.start()
     await app.state.batcher.start()
+    app.state.statistics.start()
     app.state.settling = asyncio.create_task(_settle(app))
     yield
     app.state.settling.cancel()
@@ -253,6 +256,7 @@ async def _lifespan(app: Starlette) -> AsyncGenerator[None]:
     await app.state.mcp.close()
     app.state.embedders.close()
     await app.state.models.close()
+    await app.state.statistics.stop()
     app.state.db.close()
 
 
