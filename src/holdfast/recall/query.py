@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from holdfast.recall.analyser import query_terms, words
+from holdfast.recall.dates import NamedDate, dates_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,12 +34,13 @@ class Query:
     terms: Mapping[str, str]
     """With the words as they were written."""
     words: frozenset[str]
+    dates: Sequence[NamedDate]
     vectors: "Mapping[str, NDArray[np.float32]]"
     """By model."""
 
     @classmethod
     def of(cls, text: str, vectors: "Mapping[str, NDArray[np.float32]]") -> "Query":
-        return cls(query_terms(text), frozenset(words(text)), vectors)
+        return cls(query_terms(text), frozenset(words(text)), dates_in(text), vectors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from holdfast.recall.dates import nearness
 from holdfast.recall.indexes import Indexes
 from holdfast.recall.query import Mode, Query
 from holdfast.recall.table import NOTHING
-from holdfast.recall.weights import ALIKE, CROWDING, FEW, FULL, WEIGHTS
+from holdfast.recall.weights import A_FEW_DAYS, ALIKE, CROWDING, FEW, FULL, WEIGHTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,8 @@ def signs_of(indexes: Indexes, query: Query, mode: Mode) -> Signs:
     parts["speaker"] = WEIGHTS.speaker * _standard(indexes.speakers.named(query.words, len(alive)), alive)
     parts["length"] = WEIGHTS.length * np.minimum(table.own_length.values, FULL) / FULL
     parts["by_user"] = WEIGHTS.by_user * table.by_user.values
+    if query.dates:
+        parts["date"] = WEIGHTS.date * nearness(table.at.values, query.dates, A_FEW_DAYS)
     return Signs(parts, (own > 0) if mode == "fts" else everything, relevance)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """All but the last two multiply z-scores: standard deviations above the corpus' mean."""
+    """All but the last three multiply z-scores: standard deviations above the corpus' mean."""
 
     text: float = 0.5
     """The words of the item and of the end of the one before, by BM25."""
@@ -23,10 +23,14 @@ class Weights:
     """Of an item with `FULL` content words or more; the shorter, the less: greetings answer nothing."""
     by_user: float = 1.5
     """Said by the user: what people tell of themselves is what they ask for later."""
+    date: float = 4.0
+    """Of the time that the question names."""
 
 
 WEIGHTS = Weights()
 
+A_FEW_DAYS = 3.0
+"""People tell of things some days before and after: so long until a date speaks for an item by a third only."""
 FULL = 12
 SHORT = 60
 """Items of at most so many words are also found by the end of the item before."""
