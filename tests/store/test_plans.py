@@ -33,6 +33,10 @@ def _waiting(kind: str, of: str | None) -> Unit:
     return lambda tx: SOURCES[kind].waiting(tx, 10, corpus)
 
 
+def _unknown(kind: str, of: str | None) -> Unit:
+    return lambda tx: SOURCES[kind].unknown(tx, Corpus("org", kind, of))
+
+
 BY_ID = "sqlite_autoindex_passages_1 (organization_id=? AND id=?)"
 
 USED: Sequence[tuple[Unit, str]] = (
@@ -42,6 +46,11 @@ USED: Sequence[tuple[Unit, str]] = (
     (_waiting(MESSAGES, None), "messages_not_indexed"),
     (_waiting(FILES, "folder"), "file_chunks_unindexed"),
     (_waiting(FILES, None), "file_chunks_unindexed"),
+    (_unknown(PASSAGES, "archive"), "passages_unindexed"),
+    (_unknown(PASSAGES, None), "passages_unindexed"),
+    (_unknown(MESSAGES, "agent"), "messages_not_indexed"),
+    (_unknown(MESSAGES, None), "messages_not_indexed"),
+    (_unknown(FILES, None), "file_chunks_unindexed"),
     (lambda tx: search.count_pending(tx, ARCHIVE, 10), "search_entries_pending"),
     (lambda tx: search.count_pending(tx, ALL_ARCHIVES, 10), "search_entries_pending"),
     (lambda tx: search.count_pending(tx, None, 1), "search_entries_pending"),
@@ -51,8 +60,9 @@ USED: Sequence[tuple[Unit, str]] = (
     (lambda tx: search.since(tx, ALL_ARCHIVES, (7, ""), 10), "search_entries_by_kind"),
     (lambda tx: passages.allowed_ids(tx, WHO, "archive", Narrowing()), "passages_superseded"),
     (lambda tx: passages.allowed_ids(tx, WHO, None, Narrowing()), "passages_superseded"),
-    (lambda tx: search.pending(tx, 10, corpus=ARCHIVE), "search_entries_pending"),
-    (lambda tx: search.pending(tx, 10), "search_entries_pending"),
+    (lambda tx: search.pending(tx, ARCHIVE, 10), "search_entries_pending"),
+    (lambda tx: search.pending(tx, ALL_ARCHIVES, 10, ["some/model"]), "search_entries_pending"),
+    (lambda tx: search.pending_past(tx, ("org", "archive"), 10), "search_entries_pending"),
     (loads.is_waiting, "files_to_do"),
     (batches.is_waiting, "batches_not_settled"),
     (lambda tx: passages.rows.many(tx, WHO, ["one", "two"]), BY_ID),
@@ -78,6 +88,23 @@ def test_counting_what_waits_does_not_look_at_all_that_does_not(postgres: Postgr
     assert "Seq Scan" not in plan
 
 
+def test_every_corpus_gets_its_turn(tmp_path: Path) -> None:
+    engine = sqlite.engine(tmp_path / "holdfast.db")
+    schema.bring_up_to_date(engine, None, destructive_ok=False)
+    waiting = [("a", "one", 3), ("a", "two", 1), ("b", "one", 1)]
+    came_to, seen = ("", ""), list[tuple[str, str]]()
+    with engine.begin() as tx:
+        for organization, corpus, count in waiting:
+            made = EntryRow(organization, "", PASSAGES, corpus, wants="some/model")
+            search.add(tx, [replace(made, item_id=f"{corpus}-{each}") for each in range(count)])
+        for _ in range(5):
+            (row,) = search.pending_past(tx, came_to, 1)
+            came_to = (row.organization_id, row.corpus)
+            seen.append(came_to)
+        assert search.pending_past(tx, came_to, 1, ["some/model"]) == []
+    assert seen == [("a", "one"), ("a", "two"), ("b", "one"), ("a", "one"), ("a", "two")]
+
+
 @pytest.mark.parametrize(("unit", "index"), USED)
 def test_the_index_that_is_made_for_it_is_used(tmp_path: Path, unit: Unit, index: str) -> None:
     engine = sqlite.engine(tmp_path / "holdfast.db")
@@ -95,7 +122,7 @@ def _plan(engine: sa.Engine, unit: Unit) -> str:
     with engine.connect() as tx:
         event.listen(engine, "before_cursor_execute", note)
         unit(tx)
-        ((sql, values),) = sent
+        sql, values = sent[0]
         if engine.dialect.name == "sqlite":
             sql, values = f"QUERY PLAN {sql}", tuple(values)
         return "\n".join(str(row[-1]) for row in tx.exec_driver_sql(f"EXPLAIN {sql}", values))

@@ -143,6 +143,14 @@ def unseen(tx: Tx, who: Who, folder_id: str) -> dict[str, int]:
     return {row[0]: row[1] for row in found}
 
 
+def count_unindexed(tx: Tx, who: Who) -> dict[str | None, int]:
+    """How many of an organization's chunks the search has not seen; by the models of their folders."""
+    held = sa.and_(f.organization_id == c.organization_id, f.id == c.folder_id)
+    query = sa.select(f.embedding, sa.func.count()).join_from(rows.table, folders.rows.table, held)
+    found = tx.execute(query.where(_UNINDEXED, c.organization_id == who.organization_id).group_by(f.embedding))
+    return {row[0]: row[1] for row in found}
+
+
 def mark_indexed(tx: Tx, who: Who, ids: Sequence[str]) -> None:
     if ids:
         tx.execute(_SEEN.values(indexed=True), [{"org": who.organization_id, "the_id": id} for id in ids])

@@ -249,6 +249,12 @@ def unindexed(tx: Tx, limit: int, organization_id: str | None = None, agent_id: 
     return [rows.load(row) for row in found]
 
 
+def count_unindexed(tx: Tx, who: Who, agent_id: str | None) -> int:
+    """How many messages of an organization, or of one of its agents, search does not know yet."""
+    mine = [_UNINDEXED, c.organization_id == who.organization_id, *([c.agent_id == agent_id] if agent_id else [])]
+    return tx.execute(sa.select(sa.func.count()).select_from(rows.table).where(*mine)).scalar_one()
+
+
 def mark_indexed(tx: Tx, organization_id: str, ids: Sequence[str]) -> None:
     mine = sa.and_(c.organization_id == organization_id, c.id.in_(list(ids)))
     tx.execute(rows.table.update().where(mine).values(is_indexed=True))

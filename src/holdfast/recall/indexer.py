@@ -7,6 +7,7 @@ or at a search as far as they are few. What has been done is stored piece by pie
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -21,7 +22,7 @@ from holdfast.recall.entry import MOST_PIECES, merged, pack_vectors, pieces, spe
 from holdfast.recall.items import SOURCES, Item, ItemSource
 from holdfast.store import search
 from holdfast.store.database import Database
-from holdfast.store.search import Corpus, EntryRow
+from holdfast.store.search import Corpus, Embedded, EntryRow
 from holdfast.store.table import Tx
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Indexer:
         self._id = new_id("process")
         self._wanted = ""
         """The default that everything is known to follow."""
+        self._came_to = ("", "")
+        """The organization and the corpus of which vectors were made last, when all had their turn."""
         self._worker: asyncio.Task[None] | None = None
         self._settling = set[asyncio.Task[None]]()
         self._embedding = asyncio.Lock()
@@ -86,14 +89,27 @@ class Indexer:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def catch_up(self, corpus: Corpus) -> None:
-        """Know the words of everything in a corpus."""
-        while await self._read(SOURCES[corpus.kind], corpus):
+    async def catch_up(self, corpus: Corpus, seconds: float) -> None:
+        """Know the words of everything in a corpus, as far as that takes no longer; the rest is known later."""
+        until = time.monotonic() + seconds
+        while await self._read(SOURCES[corpus.kind], corpus) and time.monotonic() < until:
             pass
 
     def lacks_words(self, tx: Tx, corpus: Corpus) -> bool:
         """Whether there is anything in a corpus whose words are not known."""
         return bool(SOURCES[corpus.kind].waiting(tx, 1, corpus))
+
+    def progress(self, tx: Tx, corpora: Sequence[Corpus]) -> list[Embedded]:
+        """What each model is to embed in these corpora, and how much of that waits."""
+        found = Counter[str](), Counter[str]()
+        for corpus in corpora:
+            for each in search.progress(tx, corpus):
+                found[0][each.model] += each.items
+                found[1][each.model] += each.waiting
+            for model, count in SOURCES[corpus.kind].unknown(tx, corpus).items():
+                found[0][model or self._default()] += count
+                found[1][model or self._default()] += count
+        return [Embedded(model, items, found[1][model]) for model, items in sorted(found[0].items()) if items]
 
     def behind(self, tx: Tx, corpus: Corpus, most: int) -> int:
         """How many items of a corpus wait for vectors that can be made now, counted up to `most`."""
@@ -101,8 +117,9 @@ class Indexer:
 
     async def settle(self, corpus: Corpus, seconds: float) -> None:
         """Know everything of a corpus, as far as that takes no longer; the rest is known later."""
-        await self.catch_up(corpus)
-        await self._for_a_while(self._settle(corpus, time.monotonic() + seconds), seconds)
+        until = time.monotonic() + seconds
+        await self.catch_up(corpus, seconds)
+        await self._for_a_while(self._settle(corpus, until), until - time.monotonic())
 
     async def arriving(self, new: Sequence[NewPassage]) -> Arriving:
         """Find the words of passages that are about to be stored."""
@@ -190,7 +207,11 @@ class Indexer:
     async def _embed(self, corpus: Corpus | None) -> bool:
         """Make some of the vectors that are missing; False when there was nothing that could be done."""
         async with self._embedding:
-            rows = await self._db.read(search.pending, EMBEDDED, self._resting_now(), corpus)
+            if corpus is None:
+                rows = await self._db.read(search.pending_past, self._came_to, EMBEDDED, self._resting_now())
+                self._came_to = (rows[-1].organization_id, rows[-1].corpus) if rows else ("", "")
+            else:
+                rows = await self._db.read(search.pending, corpus, EMBEDDED, self._resting_now())
             return await self._embed_rows([row for row in rows if row.item_id not in self._arriving])
 
     async def _embed_rows(self, rows: Sequence[EntryRow]) -> bool:

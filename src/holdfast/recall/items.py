@@ -46,6 +46,10 @@ class ItemSource(Protocol):
 
     def waiting(self, tx: Tx, limit: int, corpus: Corpus | None = None) -> Sequence[Item]: ...
 
+    def unknown(self, tx: Tx, corpus: Corpus) -> Mapping[str | None, int]:
+        """How many there are of them, by the embedding model that their corpus has chosen."""
+        ...
+
     def mark(self, tx: Tx, items: Sequence[Item]) -> None:
         """Note that these are known now, unless they have changed since they were read."""
         ...
@@ -63,6 +67,9 @@ class Messages:
     def waiting(self, tx: Tx, limit: int, corpus: Corpus | None = None) -> Sequence[Item]:
         where = (corpus.organization_id, corpus.id) if corpus else (None, None)
         return [_of_message(message) for message in messages.unindexed(tx, limit, *where)]
+
+    def unknown(self, tx: Tx, corpus: Corpus) -> Mapping[str | None, int]:
+        return {None: messages.count_unindexed(tx, Who(corpus.organization_id, None), corpus.id)}
 
     def mark(self, tx: Tx, items: Sequence[Item]) -> None:
         for organization_id, some in groupby(items, lambda item: item.corpus.organization_id):
@@ -93,6 +100,9 @@ class Passages:
     def waiting(self, tx: Tx, limit: int, corpus: Corpus | None = None) -> Sequence[Item]:
         where = (corpus.organization_id, corpus.id) if corpus else (None, None)
         return [of_passage(passage, model) for passage, model in passages.unindexed(tx, limit, *where)]
+
+    def unknown(self, tx: Tx, corpus: Corpus) -> Mapping[str | None, int]:
+        return passages.count_unindexed(tx, Who(corpus.organization_id, None), corpus.id)
 
     def mark(self, tx: Tx, items: Sequence[Item]) -> None:
         for organization_id, some in groupby(items, lambda item: item.corpus.organization_id):
@@ -135,6 +145,10 @@ class Files:
     def waiting(self, tx: Tx, limit: int, corpus: Corpus | None = None) -> Sequence[Item]:
         where = (corpus.organization_id, corpus.ids) if corpus else (None, None)
         return [_of_chunk(chunk, model) for chunk, model in chunks.unindexed(tx, limit, *where)]
+
+    def unknown(self, tx: Tx, corpus: Corpus) -> Mapping[str | None, int]:
+        """Of all folders: nobody asks for one."""
+        return chunks.count_unindexed(tx, Who(corpus.organization_id, None))
 
     def mark(self, tx: Tx, items: Sequence[Item]) -> None:
         for organization_id, some in groupby(items, lambda item: item.corpus.organization_id):

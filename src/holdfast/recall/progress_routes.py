@@ -13,10 +13,12 @@ from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.recall.asked import Recalling
 from holdfast.recall.items import MESSAGES, PASSAGES, SOURCES
-from holdfast.store import search
 from holdfast.store.search import Corpus
 
 router = Router("search")
+
+QUICKLY_S = 0.5
+"""How long it may take to find out which of the new items can be found at all; the others are said to wait."""
 
 
 class ModelProgress(TypedDict):
@@ -47,16 +49,16 @@ async def retrieve_search_progress(
     """How much is embedded, by model: after a change of model, or while much is stored."""
     if archive_id and agent_id:
         raise BadRequest("Ask for an archive or for an agent, not for both.")
-    corpus = None
+    corpora = [Corpus(who.organization_id, kind) for kind in SOURCES]
     if archive_id:
         await db.read(archives.get, who, archive_id)
-        corpus = Corpus(who.organization_id, PASSAGES, archive_id)
+        corpora = [Corpus(who.organization_id, PASSAGES, archive_id)]
     if agent_id:
         await db.read(agents.get, who, agent_id)
-        corpus = Corpus(who.organization_id, MESSAGES, agent_id)
-    for each in [corpus] if corpus else [Corpus(who.organization_id, kind) for kind in SOURCES]:
-        await recall.indexer.catch_up(each)
-    found = await db.read(search.progress, who, corpus)
+        corpora = [Corpus(who.organization_id, MESSAGES, agent_id)]
+    for each in corpora:
+        await recall.indexer.catch_up(each, QUICKLY_S)
+    found = await db.read(recall.indexer.progress, corpora)
     models: list[ModelProgress] = [
         {
             "embedding": each.model,

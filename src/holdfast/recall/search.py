@@ -23,7 +23,7 @@ LONGEST_QUERY = 4_000
 """What of a question is searched for; nobody asks at greater length, and the rest would cost without helping."""
 
 SETTLE_S = 4.0
-"""How long a search waits for the vectors of what was just stored, if there are not too many to be worth it."""
+"""How long a search waits for the words of what was just stored, and for its vectors, if these are few enough."""
 FEW = 800
 STORE_S = 10.0
 """How long a request that stores waits for them: whoever stores much is slowed down to what can be searched."""
@@ -76,7 +76,7 @@ class Recall:
         """Make known what is to be found, as far as that is quick; the news, if they are still the last ones."""
         corpus, behind, news = begun.corpus, begun.behind, begun.news
         if begun.lacks_words:
-            await self.indexer.catch_up(corpus)
+            await self.indexer.catch_up(corpus, SETTLE_S)
             behind, news = await self._db.read(self.indexer.behind, corpus, FEW + 1), None
         if mode != "fts" and 0 < behind <= FEW:
             await self.indexer.settle(corpus, SETTLE_S)

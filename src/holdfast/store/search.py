@@ -134,15 +134,21 @@ _WITHIN = {
 _SINCE = Variants(
     _ROWS.where(e.stamp >= sa.bindparam("stamp"), _LATER).order_by(e.stamp, e.item_id).limit(_MOST), **_WITHIN
 )
-_PENDING = Variants(
-    sa.select(e.stamp)
-    .where(IS_PENDING, e.is_gone.is_(False), ~among(e.wants, "without"))
-    .order_by(e.organization_id, e.corpus, e.stamp)
-    .limit(_MOST),
-    org=e.organization_id == sa.bindparam("org"),
-    **_WITHIN,
-)
-"""In the order of the index of those that wait: PostgreSQL takes most entries to wait, and would read them all."""
+
+
+def _waiting_for_models(select: sa.Select[*tuple[Any, ...]]) -> Variants:
+    """In the order of the index of those that wait: PostgreSQL takes most entries to wait, and would read them all."""
+    waits = IS_PENDING, e.is_gone.is_(False), ~among(e.wants, "without")
+    return Variants(
+        select.where(*waits).order_by(e.organization_id, e.corpus, e.stamp).limit(_MOST),
+        org=e.organization_id == sa.bindparam("org"),
+        past=sa.tuple_(e.organization_id, e.corpus) > sa.tuple_(sa.bindparam("past"), sa.bindparam("past_corpus")),
+        **_WITHIN,
+    )
+
+
+_COUNT_PENDING = _waiting_for_models(sa.select(e.stamp))
+_PENDING = _waiting_for_models(sa.select(*(e[name] for name in _NAMES)))
 
 
 workers = sa.Table(
@@ -202,20 +208,25 @@ def set_vectors(tx: Tx, made: Sequence[EntryRow]) -> None:
     _SET_VECTORS.run_many(tx, list(new))
 
 
-def pending(tx: Tx, limit: int, without: Sequence[str] = (), corpus: Corpus | None = None) -> list[EntryRow]:
-    """Entries that wait for a model, oldest first; without those of some models."""
-    query = sa.select(*(e[name] for name in _NAMES)).where(IS_PENDING, e.is_gone.is_(False))
-    if without:
-        query = query.where(e.wants.not_in(list(without)))
-    if corpus is not None:
-        query = query.where(*_within(corpus))
-    return [EntryRow(*row) for row in tx.execute(query.order_by(e.stamp).limit(limit))]
+def pending(tx: Tx, corpus: Corpus, most: int, without: Sequence[str] = ()) -> list[EntryRow]:
+    """Entries of a corpus that wait for a model, oldest first; without those of some models."""
+    return [EntryRow(*row) for row in _PENDING.rows(tx, {**_in(corpus), "most": most, "without": without})]
+
+
+def pending_past(tx: Tx, past: tuple[str, str], most: int, without: Sequence[str] = ()) -> list[EntryRow]:
+    """The same of everybody, from the first corpus that comes after one of an organization; after the last, the first.
+
+    Whoever goes on from where it came to gives each corpus its turn, whatever waits in the others.
+    """
+    sent = {"past": past[0], "past_corpus": past[1], "most": most, "without": without}
+    found = _PENDING.rows(tx, sent) or _PENDING.rows(tx, {**sent, "past": None})
+    return [EntryRow(*row) for row in found]
 
 
 def count_pending(tx: Tx, corpus: Corpus | None, most: int, without: Sequence[str] = ()) -> int:
     """How many entries of a corpus, or of all, wait for a model, counted up to `most`; without those of some models."""
     within = {} if corpus is None else _in(corpus)
-    return len(_PENDING.rows(tx, {**within, "most": most, "without": without}))
+    return len(_COUNT_PENDING.rows(tx, {**within, "most": most, "without": without}))
 
 
 def want_default(tx: Tx, model: str) -> None:
@@ -240,12 +251,11 @@ class Embedded:
     waiting: int
 
 
-def progress(tx: Tx, who: Actor, corpus: Corpus | None) -> list[Embedded]:
-    """What each model is to embed, in one corpus or in all."""
-    mine = [e.organization_id == who.organization_id] if corpus is None else _within(corpus)
+def progress(tx: Tx, corpus: Corpus) -> list[Embedded]:
+    """What each model is to embed of what search knows in a corpus."""
     waiting = sa.func.sum(sa.case((IS_PENDING, 1), else_=0))
-    query = sa.select(e.wants, sa.func.count(), waiting).where(*mine, e.is_gone.is_(False))
-    return [Embedded(*row) for row in tx.execute(query.group_by(e.wants).order_by(e.wants))]
+    query = sa.select(e.wants, sa.func.count(), waiting).where(*_within(corpus), e.is_gone.is_(False))
+    return [Embedded(*row) for row in tx.execute(query.group_by(e.wants))]
 
 
 def forget(tx: Tx, corpus: Corpus) -> int:
