@@ -7,18 +7,17 @@ if TYPE_CHECKING:
 
 
 class Column:
-    """A numpy array to which values are appended."""
+    """A numpy array to which values are appended; those that came one by one are put into it when they are needed."""
 
     def __init__(self, dtype: Any, width: int = 0) -> None:
         import numpy as np
 
         self._held: NDArray[Any] = np.zeros((16, width) if width else 16, dtype)
         self._count = 0
+        self._fresh: list[Any] = []
 
     def append(self, value: Any) -> None:
-        self._reserve(1)
-        self._held[self._count] = value
-        self._count += 1
+        self._fresh.append(value)
 
     def extend(self, values: "NDArray[Any]") -> None:
         self._reserve(len(values))
@@ -38,6 +37,11 @@ class Column:
     @property
     def values(self) -> "NDArray[Any]":
         """A view of what is there; it is valid until the next value comes."""
+        if self._fresh:
+            import numpy as np
+
+            self.extend(np.array(self._fresh, self._held.dtype))
+            self._fresh = []
         return self._held[: self._count]
 
     @property

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from holdfast.recall.analyser import terms
@@ -20,6 +21,8 @@ MOST_PIECES = 512
 """Vectors of one item, each of a piece in up to about 460,000 characters; in a longer text, of neighbouring pieces."""
 MOST_READ = 8 * MOST_PIECES
 """Pieces of one item that a model reads: about 3,700,000 characters."""
+
+NO_VECTORS: "Mapping[str, NDArray[np.float32]]" = MappingProxyType({})
 
 ROLES = ("user", "assistant", "system", "")
 
@@ -51,6 +54,10 @@ class ShelfEntry(Told):
     speaker: str | None
     vectors: "Mapping[str, NDArray[np.float32]]"
     """By model: a row for each piece of the text."""
+
+    def without_vectors(self) -> "ShelfEntry":
+        told, named = (self.terms, self.tail, self.words), (self.id, self.group, self.position, self.at)
+        return ShelfEntry(*told, *named, self.role, self.speaker, NO_VECTORS)
 
 
 def speaker_of(text: str, speaker: str | None) -> str | None:

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from sys import intern
 
 from holdfast.recall.entry import ShelfEntry, unpack_terms, unpack_vectors
 from holdfast.recall.shelf import Shelf
@@ -131,11 +132,11 @@ def _entry(row: EntryRow) -> ShelfEntry:
     terms = unpack_terms(row.terms)
     return ShelfEntry(
         id=row.item_id,
-        group=row.thread,
+        group=intern(row.thread),
         position=row.position,
         at=row.at / 1e6,
-        role=row.role,
-        speaker=row.speaker,
+        role=intern(row.role),
+        speaker=row.speaker and intern(row.speaker),
         terms=terms.terms,
         tail=terms.tail,
         words=terms.words,

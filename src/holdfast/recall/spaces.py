@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 BLOCK = 2**17
 """Numbers that are widened to full precision together: what stays near the processor."""
 
+AT_ONCE = 1024
+"""Rows whose vectors are kept as they came, until there are as many or somebody searches."""
+
 NOBODY = -1
 STEPS = 127
 FINE_STEPS = 2047
@@ -28,25 +31,41 @@ class Space:
         self._sizes = Column(np.float32)
         self._owners = Column(np.int32)
         self._places: dict[int, tuple[int, int]] = {}
+        self._fresh: dict[int, NDArray[np.float32]] = {}
         self.dimension = dimension
 
     def put(self, row: int, vectors: "NDArray[np.float32]") -> None:
+        self.drop(row)
+        self._fresh[row] = vectors
+        if len(self._fresh) >= AT_ONCE:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Keep what is fresh as steps, all of it in one go."""
         import numpy as np
 
-        self.drop(row)
+        if not self._fresh:
+            return
+        rows, vectors = [*self._fresh], np.concatenate([*self._fresh.values()])
+        lengths = [len(each) for each in self._fresh.values()]
         begin = len(self._owners.values)
         sizes = np.maximum(np.abs(vectors).max(axis=1), 1e-12) / STEPS
         self._steps.extend(np.rint(vectors / sizes[:, None]).astype(np.int8))
         self._sizes.extend(sizes)
-        self._owners.extend(np.full(len(vectors), row, np.int32))
-        self._places[row] = (begin, begin + len(vectors))
+        self._owners.extend(np.repeat(np.array(rows, np.int32), lengths))
+        for row, length in zip(rows, lengths, strict=True):
+            self._places[row] = (begin, begin + length)
+            begin += length
+        self._fresh = {}
 
     def of(self, row: int) -> "NDArray[np.float32] | None":
         """The vectors of a row; to put them back changes nothing."""
+        self._take_in()
         place = self._places.get(row)
         return None if place is None else self._steps.values[slice(*place)] * self._sizes.values[slice(*place), None]
 
     def drop(self, row: int) -> None:
+        self._fresh.pop(row, None)
         place = self._places.pop(row, None)
         if place is not None:
             self._owners.values[slice(*place)] = NOBODY
@@ -59,6 +78,7 @@ class Space:
         """The cosine of each row's closest piece; NaN for rows without one."""
         import numpy as np
 
+        self._take_in()
         found = np.full(rows + 1, np.nan)
         owners = self._owners.values
         if len(owners):
