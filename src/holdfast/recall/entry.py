@@ -111,12 +111,12 @@ def _shared(text: str) -> list[str]:
     return [sys.intern(term) for term in text.split(" ")] if text else []
 
 
-def pack_vectors(vectors: "NDArray[np.float32]") -> bytes:
+def pack_vectors(vectors: "NDArray[np.float32 | np.float16]") -> bytes:
     """Half precision: what it loses is far below what separates two texts."""
     import numpy as np
 
     count, dimension = vectors.shape
-    return dimension.to_bytes(4, "little") + vectors.astype(np.float16).tobytes() if count else b""
+    return dimension.to_bytes(4, "little") + vectors.astype(np.float16, copy=False).tobytes() if count else b""
 
 
 def unpack_vectors(packed: bytes) -> "NDArray[np.float32]":

@@ -287,7 +287,7 @@ async def _vectors(embedder: Embedder, rows: Sequence[EntryRow], texts: Mapping[
             log.warning(
                 "%s refuses %s, which is found by its words only: %s", embedder.handle, rows[0].item_id, refused
             )
-            return [replace(rows[0], model=rows[0].wants, vectors=None)]
+            return [_embedded(rows[0], None)]
         return await _halved(embedder, rows, texts)
     return list(_with_vectors(rows, chunks, made))
 
@@ -309,8 +309,17 @@ def _chunks(item: Item | None) -> Sequence[str]:
 def _with_vectors(
     rows: Sequence[EntryRow], chunks: Sequence[Sequence[str]], made: "NDArray[np.float32]"
 ) -> Iterable[EntryRow]:
-    begin = 0
+    import numpy as np
+
+    begin, half = 0, made.astype(np.float16)
     for row, own in zip(rows, chunks, strict=True):
-        vectors = pack_vectors(merged(made[begin : begin + len(own)])) if own else None
+        these = slice(begin, begin + len(own))
+        vectors = pack_vectors(half[these] if len(own) <= MOST_PIECES else merged(made[these])) if own else None
         begin += len(own)
-        yield replace(row, model=row.wants, vectors=vectors)
+        yield _embedded(row, vectors)
+
+
+def _embedded(row: EntryRow, vectors: bytes | None) -> EntryRow:
+    """What there is to store of an entry that its model has read."""
+    key = row.organization_id, row.item_id, row.kind, row.corpus
+    return EntryRow(*key, stamp=row.stamp, model=row.wants, vectors=vectors)

@@ -20,6 +20,10 @@ Tx = sa.Connection
 Convert = Callable[[Any], Any]
 
 
+COPIED = 20
+"""Rows that PostgreSQL is given in one piece instead of one by one."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """A statement in one engine's words."""
@@ -132,6 +136,24 @@ class Prepared:
         return plan
 
 
+class PreparedInsert(Prepared):
+    """Puts whole rows into a table: every column of each is given."""
+
+    def __init__(self, table: sa.Table) -> None:
+        super().__init__(table.insert())
+        self._table = table
+        self._columns = [column.name for column in table.columns]
+
+    def run_many(self, tx: Tx, each: Sequence[Mapping[str, Any]]) -> None:
+        if tx.dialect.name == "sqlite" or len(each) < COPIED:
+            super().run_many(tx, each)
+            return
+        plan, write = self._plan(tx), tx.dialect.identifier_preparer
+        listed = ", ".join(map(write.quote, self._columns))
+        sql = f"COPY {write.format_table(self._table)} ({listed}) FROM STDIN"
+        _copy(tx, sql, [[values[name] for name in self._columns] for values in map(plan.values, each)])
+
+
 class Variants:
     """A query with conditions that are not always asked for; each set of them is a statement, prepared when needed.
 
@@ -175,16 +197,35 @@ def _planned(statement: Any, dialect: Any, changes: Sequence[str] | None = None)
 
 def _execute(tx: Tx, plan: _Plan, values: Any, *, many: bool = False) -> Any:
     """Give it to the driver, in the transaction that is open; failures look like SQLAlchemy's own."""
+
+    def run(cursor: Any) -> None:
+        (cursor.executemany if many else cursor.execute)(plan.sql, values)
+
+    return _driven(tx, plan.sql, values, run, many=many)
+
+
+def _copy(tx: Tx, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    def write(cursor: Any) -> None:
+        with cursor.copy(sql) as target:
+            for row in rows:
+                target.write_row(row)
+
+    _driven(tx, sql, rows, write, many=True)
+
+
+def _driven(tx: Tx, sql: str, values: Any, run: Callable[[Any], object], *, many: bool) -> Any:
+    """A cursor of the driver, after it has run something."""
     raw: Any = tx.connection.dbapi_connection
     for note in tx.engine.dispatch.before_cursor_execute:
-        note(tx, None, plan.sql, values, None, many)
+        note(tx, None, sql, values, None, many)
     cursor = raw.cursor()
     try:
-        return cursor.executemany(plan.sql, values) or cursor if many else cursor.execute(plan.sql, values) or cursor
+        run(cursor)
+        return cursor
     except Exception as failed:
         if not isinstance(failed, tx.dialect.loaded_dbapi.Error):
             raise
-        raise _wrapped(tx, plan.sql, failed, is_gone=tx.dialect.is_disconnect(failed, raw, cursor)) from failed
+        raise _wrapped(tx, sql, failed, is_gone=tx.dialect.is_disconnect(failed, raw, cursor)) from failed
 
 
 def _wrapped(tx: Tx, sql: str, failed: Any, *, is_gone: bool) -> exc.DBAPIError:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from holdfast.store.columns import Moment
-from holdfast.store.prepared import Prepared, Variants, among
+from holdfast.store.prepared import Prepared, PreparedInsert, Variants, among
 from holdfast.store.table import Actor, Tx, clock, count_up, insert_or_replace, metadata
 
 entries = sa.Table(
@@ -116,7 +116,7 @@ _NAMES = [each.name for each in fields(EntryRow)]
 _ROWS = sa.select(*(e[name] for name in _NAMES)).where(e.organization_id == sa.bindparam("org"))
 _MOST = sa.bindparam("most", type_=sa.BigInteger)
 _LATER = sa.tuple_(e.stamp, e.item_id) > sa.tuple_(sa.bindparam("stamp"), sa.bindparam("item"))
-_ADD = Prepared(entries.insert())
+_ADD = PreparedInsert(entries)
 _SET_VECTORS = Prepared(
     entries.update()
     .where(

@@ -16,7 +16,7 @@ from holdfast.kit.entity import Entity
 from holdfast.kit.page import Page
 from holdfast.store import postgres, sqlite
 from holdfast.store.columns import Moment, column
-from holdfast.store.prepared import Prepared, Tx, among
+from holdfast.store.prepared import Prepared, PreparedInsert, Tx, among
 
 Where = sa.ColumnElement[bool]
 
@@ -68,7 +68,7 @@ class Rows(Generic[E]):
 
     @cached_property
     def _insert(self) -> Prepared:
-        return Prepared(self.table.insert())
+        return PreparedInsert(self.table)
 
     @cached_property
     def _updates(self) -> dict[tuple[str, ...], Prepared]:
