@@ -1,5 +1,8 @@
 """Another embedding model for what is stored: made anew in the background, found all the while."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import pytest
 
 from tests.archives.holding import archive, holder, ok, passage
@@ -9,6 +12,7 @@ from tests.harness.fleet import FreshServer
 from tests.harness.tenants import Org, new_org
 from tests.harness.waiting import until
 from tests.messages.talking import Json, agent, missing
+from tests.store.looking import connect, schema_of
 
 BUNDLED = "holdfast/minilm-l6-v2"
 OTHER = "openai/text-embedding-3-small"
@@ -68,6 +72,33 @@ def test_progress_counts_what_is_said_and_everything(org: Org) -> None:
     assert progress(org, agent_id=owner)["items"] == 2
     holder(org, filled(org))
     assert progress(org)["items"] >= 5
+
+
+@contextmanager
+def nothing_written(org: Org) -> Generator[None]:
+    """Nobody can make anything known to the search."""
+    with connect(org.server).connect() as other:
+        other.exec_driver_sql(
+            "LOCK TABLE holdfast.search_entries IN SHARE MODE" if schema_of(org.server) else "BEGIN IMMEDIATE"
+        )
+        yield
+
+
+def test_a_search_goes_by_what_is_known_when_the_rest_takes_long(org: Org) -> None:
+    owner = agent(org, *(f"I was in room {number}." for number in range(300)))
+    body = {"query": "room", "agent_id": owner, "search_mode": "fts", "limit": 5}
+    with nothing_written(org):
+        assert org.http.post("/v1/messages/search", json=body).status_code == 200
+    assert len(ok(org.http.post("/v1/messages/search", json=body))) == 5
+
+
+def test_progress_is_told_while_nothing_can_be_written(org: Org) -> None:
+    owner = agent(org, *(f"I was in room {number}." for number in range(300)))
+    with nothing_written(org):
+        told = progress(org, agent_id=owner)
+        assert (told["items"], progress(org)["items"]) == (300, 300)
+    until(lambda: progress(org, agent_id=owner)["waiting"] < 300, "some vectors", 30)
+    assert progress(org, agent_id=owner)["items"] == 300
 
 
 @pytest.mark.parametrize("query", [{"archive_id": missing("archive")}, {"agent_id": missing("agent")}])

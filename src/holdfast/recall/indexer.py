@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from holdfast.archives.model import NewPassage
 from holdfast.embed.port import Embedder
@@ -72,6 +73,8 @@ class Indexer:
         """The organization and the corpus of which vectors were made last, when all had their turn."""
         self._worker: asyncio.Task[None] | None = None
         self._settling = set[asyncio.Task[None]]()
+        self._reading = WeakValueDictionary[Corpus, asyncio.Lock]()
+        """One at a time for each corpus: several searches of it would all find the same words."""
         self._embedding = asyncio.Lock()
         """One at a time, or the same texts would be embedded twice."""
         self._resting: dict[str, tuple[float, float, str]] = {}
@@ -91,9 +94,12 @@ class Indexer:
 
     async def catch_up(self, corpus: Corpus, seconds: float) -> None:
         """Know the words of everything in a corpus, as far as that takes no longer; the rest is known later."""
-        until = time.monotonic() + seconds
-        while await self._read(SOURCES[corpus.kind], corpus) and time.monotonic() < until:
-            pass
+        await self._for_a_while(self._catch_up(corpus, time.monotonic() + seconds), seconds)
+
+    async def _catch_up(self, corpus: Corpus, until: float) -> None:
+        async with self._reading.setdefault(corpus, asyncio.Lock()):
+            while time.monotonic() < until and await self._read(SOURCES[corpus.kind], corpus):
+                pass
 
     def lacks_words(self, tx: Tx, corpus: Corpus) -> bool:
         """Whether there is anything in a corpus whose words are not known."""
