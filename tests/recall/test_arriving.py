@@ -193,3 +193,19 @@ def test_two_servers_that_store_at_once_know_the_same(fresh_server: FreshServer,
         assert query == "lamp" or nearest["passage"]["text"] == query
     assert progress(here, archive_id=held) == progress(there, archive_id=held)
     assert len(read(here.server, "SELECT item_id FROM search_entries")) == len(stored)
+
+
+@pytest.mark.parametrize("engine", ["postgres"])
+def test_a_server_that_stops_leaves_the_vectors_to_the_others_at_once(
+    fresh_server: FreshServer, models: OpenAIServer, gate: threading.Event
+) -> None:
+    server = fresh_server()
+    org = new_org(server)
+    held = archive(org, embedding=EMBEDDING)
+    gate.set()
+    passage(org, held, TEXT)
+    until(lambda: progress(org, archive_id=held)["waiting"] == 0, "the first vectors", 30)
+    ok(org.http.patch(f"/v1/archives/{held}", json={"embedding": BUNDLED}))
+    until(lambda: read(server, "SELECT owner FROM search_workers WHERE name = 'embedding'"), "somebody who leads", 30)
+    server.stop()
+    assert read(server, "SELECT owner FROM search_workers WHERE name = 'embedding'") == []

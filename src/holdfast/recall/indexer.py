@@ -48,7 +48,9 @@ POLL_S = 3.0
 PATIENCE_S = 20.0
 """How long a busy server is left alone."""
 
+EMBEDDING = "embedding"
 LEAD_S = 60.0
+"""What one of several servers does, and for how long after it was seen doing it."""
 BACKOFF_S = (5.0, 600.0)
 """How long a model that fails is left alone: at first, and at most."""
 
@@ -69,6 +71,7 @@ class Indexer:
         self._id = new_id("process")
         self._wanted = ""
         """The default that everything is known to follow."""
+        self._leads = False
         self._came_to = ("", "")
         """The organization and the corpus of which vectors were made last, when all had their turn."""
         self._worker: asyncio.Task[None] | None = None
@@ -91,6 +94,15 @@ class Indexer:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        if self._leads and not self._db.is_sqlite:
+            await self._resign()
+
+    async def _resign(self) -> None:
+        """Nobody need wait for a server that stops; if the database is away, they wait until they take it for dead."""
+        try:
+            await self._db.write(search.resign, EMBEDDING, self._id)
+        except AppError as failed:
+            log.warning("the others were not told to go on with the vectors: %s", failed.detail)
 
     async def catch_up(self, corpus: Corpus, seconds: float) -> None:
         """Know the words of everything in a corpus, as far as that takes no longer; the rest is known later."""
@@ -184,9 +196,13 @@ class Indexer:
         for source in SOURCES.values():
             while await self._read(source, None):
                 pass
-        while await self._has_work() and await self._db.write(search.lead, "embedding", self._id, LEAD_S):
+        while await self._has_work() and await self._leading():
             if not await self._embed(None) or self._is_busy():
                 return
+
+    async def _leading(self) -> bool:
+        self._leads = self._db.is_sqlite or await self._db.write(search.lead, EMBEDDING, self._id, LEAD_S)
+        return self._leads
 
     async def _has_work(self) -> bool:
         """Whether any vectors are missing that can be made now: a server at rest writes nothing."""

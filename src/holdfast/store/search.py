@@ -174,6 +174,11 @@ def lead(tx: Tx, name: str, owner: str, seconds: float) -> bool:
     return True
 
 
+def resign(tx: Tx, name: str, owner: str) -> None:
+    """Let another server do it at once, if this one did."""
+    tx.execute(workers.delete().where(workers.c.name == name, workers.c.owner == owner))
+
+
 def put(tx: Tx, rows: Sequence[EntryRow]) -> None:
     """Store entries of one organization and kind, new or changed, under the next stamp."""
     if not rows:
