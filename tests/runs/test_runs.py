@@ -89,6 +89,15 @@ def test_the_newest_come_first(org: Org) -> None:
     assert ids(org, agent_ids=[second]) == [made[1]]
 
 
+@pytest.mark.contract("runs.list.limit")
+def test_a_limit_is_from_one_to_a_thousand(org: Org) -> None:
+    made = done(org, f"agents/{agent(org)}")
+    assert ids(org, limit=1) == ids(org, limit=1000) == [made]
+    for limit in (-1, 0, 1001):
+        refused = org.http.get("/v1/runs/", params={"limit": limit})
+        assert (refused.status_code, "query.limit" in refused.json()["detail"]) == (422, True)
+
+
 @pytest.mark.contract("runs.list.cursors")
 def test_cursors_follow_the_order(org: Org) -> None:
     owner = agent(org)

@@ -203,6 +203,7 @@ def test_unknown_and_malformed_ids(org: Org) -> None:
     "field,value",
     [
         ("return_char_limit", 0),
+        ("return_char_limit", 1_000_001),
         ("return_char_limit", "x"),
         ("tags", 1),
         ("json_schema", []),
@@ -211,6 +212,13 @@ def test_unknown_and_malformed_ids(org: Org) -> None:
 )
 def test_what_a_field_cannot_be_is_named(org: Org, field: str, value: Any) -> None:
     assert f"body.{field}" in refused(org, 422, **{field: value})
+
+
+def test_the_largest_return_is_a_million_characters(org: Org) -> None:
+    tool = make(org, return_char_limit=1_000_000)
+    assert tool["return_char_limit"] == 1_000_000
+    changed = org.http.patch(f"/v1/tools/{tool['id']}", json={"return_char_limit": 1_000_001})
+    assert (changed.status_code, "body.return_char_limit" in changed.json()["detail"]) == (422, True)
 
 
 def test_the_source_is_required(org: Org) -> None:

@@ -30,13 +30,20 @@ class Page:
         return self.order == "desc"
 
 
-def paging(default_order: Order, default_limit: int, most: int = MOST) -> Callable[..., Coroutine[Any, Any, Page]]:
-    """The dependency that reads a page from the query, with the defaults of one collection."""
+def paging(
+    default_order: Order, default_limit: int, most: int = MOST, *, strict: bool = False
+) -> Callable[..., Coroutine[Any, Any, Page]]:
+    """The dependency that reads a page from the query, with the defaults of one collection.
+
+    A strict one refuses a limit that no page can have, where others serve an empty page or their largest.
+    """
+    told = "How many items at most."
+    bounds = Query(ge=1, le=most, description=told) if strict else Query(ge=0, description=told)
 
     async def read(
         before: Annotated[str | None, Query(description="Items before this id, in the requested order.")] = None,
         after: Annotated[str | None, Query(description="Items after this id, in the requested order.")] = None,
-        limit: Annotated[int | None, Query(ge=0, description="How many items at most.")] = None,
+        limit: Annotated[int | None, bounds] = None,
         order: Annotated[Order | None, Query(description="asc: oldest first; desc: newest first.")] = None,
         order_by: Annotated[str | None, Query(description="The field to sort by.")] = None,
     ) -> Page:

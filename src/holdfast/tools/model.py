@@ -26,7 +26,7 @@ OWN_TYPES = tuple(kind for kind in TYPES if kind.startswith("letta_"))
 
 LONGEST_NAME = 48
 RETURN_CHAR_LIMIT = 50_000
-LARGEST_RETURN = 10_000_000
+LARGEST_RETURN = 1_000_000
 
 
 class PipRequirement(Shape):

@@ -58,7 +58,7 @@ class LettaResponse(TypedDict):
 
 
 class CompactionResponse(TypedDict):
-    summary: str | None
+    summary: str
     num_messages_before: int
     num_messages_after: int
 

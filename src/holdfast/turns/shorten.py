@@ -71,7 +71,7 @@ def _nothing_to_do(thread: Thread, window: list[Message], wish: Wish) -> Compact
         return None
     if summary is None and not wish.may_be_empty:
         raise BadRequest(f"Conversation {thread.id} has no messages in view that could be compacted.")
-    return {"summary": summary, "num_messages_before": len(window), "num_messages_after": len(window)}
+    return {"summary": summary or "", "num_messages_before": len(window), "num_messages_after": len(window)}
 
 
 def _end(tx: Tx, turn: Turn, *, succeeded: bool) -> None:
