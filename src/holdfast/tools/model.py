@@ -103,6 +103,8 @@ class Tool(NewTool, Entity):
     tool_type: ToolType = "custom"
     name: str
     metadata_: dict[str, Any] | None = None
+    return_char_limit: int = RETURN_CHAR_LIMIT
+    """What is stored is read, whatever may be set today."""
     project_id: str | None = None
     created_at: Annotated[datetime, Hidden]  # pyright: ignore[reportGeneralTypeIssues] -- V1 does not show it
     updated_at: Annotated[datetime, Hidden]  # pyright: ignore[reportGeneralTypeIssues] -- V1 does not show it
