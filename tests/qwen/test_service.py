@@ -239,6 +239,8 @@ def test_the_reference_and_the_tool_server_s_description(http: httpx.Client) -> 
     described = http.get("/openapi.json").json()
     assert {"/chat", "/memory/add", "/memory/search", "/tools/call"} <= described["paths"].keys()
     assert described["paths"]["/memory/search"]["post"]["operationId"] == "search_memory"
+    operations = {each["operationId"] for path in described["paths"].values() for each in path.values()}
+    assert {"search_memory", "add_memory", "recent_conversations"} <= operations, "docs/qwen.md offers these"
     for path in ("/docs", "/redoc"):
         assert http.get(path).headers["content-type"].startswith("text/html")
     assert http.get("/").json()["status"] == "running"
