@@ -101,6 +101,16 @@ def test_progress_is_told_while_nothing_can_be_written(org: Org) -> None:
     assert progress(org, agent_id=owner)["items"] == 300
 
 
+def test_what_goes_is_not_counted_twice_until_that_is_known(org: Org) -> None:
+    held = archive(org)
+    _, gone = (passage(org, held, text)["id"] for text in ("One.", "Two."))
+    until(lambda: progress(org, archive_id=held)["waiting"] == 0, "the first vectors", 30)
+    org.http.delete(f"/v1/archives/{held}/passages/{gone}").raise_for_status()
+    with nothing_written(org):
+        assert progress(org, archive_id=held)["items"] <= 2
+    until(lambda: progress(org, archive_id=held)["items"] == 1, "the deletion to be known", 30)
+
+
 @pytest.mark.parametrize("query", [{"archive_id": missing("archive")}, {"agent_id": missing("agent")}])
 def test_unknown_places_are_an_error(org: Org, query: dict[str, str]) -> None:
     assert org.http.get("/v1/search/progress", params=query).status_code == 404

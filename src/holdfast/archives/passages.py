@@ -225,12 +225,13 @@ def unindexed(
     return [(rows.load(row, skip=1), row[0]) for row in found]
 
 
-def count_unindexed(tx: Tx, who: Who, archive_id: str | None) -> dict[str | None, int]:
-    """How many of an organization's passages, or of one of its archives, the search has not seen; by their model."""
-    mine = [_UNINDEXED, c.organization_id == who.organization_id, *([c.archive_id == archive_id] if archive_id else [])]
+def count_unknown(tx: Tx, who: Who, archive_id: str | None) -> dict[str | None, int]:
+    """How many of an organization's passages, or of one of its archives, search does not know; by their model."""
+    mine = [c.organization_id == who.organization_id, *([c.archive_id == archive_id] if archive_id else [])]
+    new = _UNINDEXED, c.is_deleted.is_(False), search.is_unknown(rows.table)
     held = sa.and_(a.organization_id == c.organization_id, a.id == c.archive_id)
     query = sa.select(a.embedding, sa.func.count()).join_from(rows.table, archives.rows.table, held)
-    return {row[0]: row[1] for row in tx.execute(query.where(*mine).group_by(a.embedding))}
+    return {row[0]: row[1] for row in tx.execute(query.where(*mine, *new).group_by(a.embedding))}
 
 
 def mark_indexed(tx: Tx, who: Who, seen: Mapping[str, int]) -> None:

@@ -143,7 +143,7 @@ def unseen(tx: Tx, who: Who, folder_id: str) -> dict[str, int]:
     return {row[0]: row[1] for row in found}
 
 
-def count_unindexed(tx: Tx, who: Who) -> dict[str | None, int]:
+def count_unknown(tx: Tx, who: Who) -> dict[str | None, int]:
     """How many of an organization's chunks the search has not seen; by the models of their folders."""
     held = sa.and_(f.organization_id == c.organization_id, f.id == c.folder_id)
     query = sa.select(f.embedding, sa.func.count()).join_from(rows.table, folders.rows.table, held)

@@ -249,9 +249,14 @@ def unindexed(tx: Tx, limit: int, organization_id: str | None = None, agent_id: 
     return [rows.load(row) for row in found]
 
 
-def count_unindexed(tx: Tx, who: Who, agent_id: str | None) -> int:
-    """How many messages of an organization, or of one of its agents, search does not know yet."""
-    mine = [_UNINDEXED, c.organization_id == who.organization_id, *([c.agent_id == agent_id] if agent_id else [])]
+def count_unknown(tx: Tx, who: Who, agent_id: str | None) -> int:
+    """How many messages of an organization, or of one of its agents, search does not know at all."""
+    mine = [
+        _UNINDEXED,
+        search.is_unknown(rows.table),
+        c.organization_id == who.organization_id,
+        *([c.agent_id == agent_id] if agent_id else []),
+    ]
     return tx.execute(sa.select(sa.func.count()).select_from(rows.table).where(*mine)).scalar_one()
 
 

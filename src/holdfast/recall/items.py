@@ -69,7 +69,7 @@ class Messages:
         return [_of_message(message) for message in messages.unindexed(tx, limit, *where)]
 
     def unknown(self, tx: Tx, corpus: Corpus) -> Mapping[str | None, int]:
-        return {None: messages.count_unindexed(tx, Who(corpus.organization_id, None), corpus.id)}
+        return {None: messages.count_unknown(tx, Who(corpus.organization_id, None), corpus.id)}
 
     def mark(self, tx: Tx, items: Sequence[Item]) -> None:
         for organization_id, some in groupby(items, lambda item: item.corpus.organization_id):
@@ -102,7 +102,7 @@ class Passages:
         return [of_passage(passage, model) for passage, model in passages.unindexed(tx, limit, *where)]
 
     def unknown(self, tx: Tx, corpus: Corpus) -> Mapping[str | None, int]:
-        return passages.count_unindexed(tx, Who(corpus.organization_id, None), corpus.id)
+        return passages.count_unknown(tx, Who(corpus.organization_id, None), corpus.id)
 
     def mark(self, tx: Tx, items: Sequence[Item]) -> None:
         for organization_id, some in groupby(items, lambda item: item.corpus.organization_id):
@@ -148,7 +148,7 @@ class Files:
 
     def unknown(self, tx: Tx, corpus: Corpus) -> Mapping[str | None, int]:
         """Of all folders: nobody asks for one."""
-        return chunks.count_unindexed(tx, Who(corpus.organization_id, None))
+        return chunks.count_unknown(tx, Who(corpus.organization_id, None))
 
     def mark(self, tx: Tx, items: Sequence[Item]) -> None:
         for organization_id, some in groupby(items, lambda item: item.corpus.organization_id):

@@ -263,6 +263,12 @@ def progress(tx: Tx, corpus: Corpus) -> list[Embedded]:
     return [Embedded(*row) for row in tx.execute(query.group_by(e.wants))]
 
 
+def is_unknown(rows: sa.Table) -> sa.ColumnElement[bool]:
+    """Search has no entry of a row of another table: one that it has not seen since a change is known."""
+    same = e.organization_id == rows.c.organization_id, e.item_id == rows.c.id, e.is_gone.is_(False)
+    return ~sa.exists().where(*same)
+
+
 def forget(tx: Tx, corpus: Corpus) -> int:
     """Drop all entries of a corpus, which is no more; a mark tells those that hold it in memory.
 
