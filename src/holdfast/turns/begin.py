@@ -98,6 +98,8 @@ class Worker:
     small_model_mode: str = "auto"
     """Which models are helped as small ones need it: those that are small, all, or none."""
     transcripts: Transcripts = field(default_factory=Transcripts)
+    compacting: set[str] = field(default_factory=set[str])
+    """Its runs that are no turns: a client waits for a summary."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -370,7 +370,8 @@ class Runner:
             try:
                 moment = await self._db.write(processes.beat, self.id)
                 await self._notice()
-                if lost := watch.lost(await self._db.read(processes.unknown, self.id, list(self._live))):
+                known = [*self._live, *self.worker.compacting]
+                if lost := watch.lost(await self._db.read(processes.unknown, self.id, known)):
                     await self._db.write(processes.disown, self.id, lost)
                 if watch.is_sure(moment) and self._draining is None:
                     self._take_over(await self._db.write(processes.bury, self.id, moment))

@@ -40,10 +40,12 @@ async def shorten(db: Database, models: Models, worker: Worker, wish: Wish) -> C
     if not isinstance(begun, Turn):
         return begun
     done = None
+    worker.compacting.add(begun.run.id)
     try:
         order = Order("manual", settings_of(begun, wish.settings), begun.context_window, is_over=True)
         done = await compact(db, begun, order)
     finally:
+        worker.compacting.discard(begun.run.id)
         await db.write(_end, begun, succeeded=done is not None)
     if done is None:
         count = len(begun.window)
