@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from holdfast.runs.processes import BEAT_S
 from tests.compaction.threads import (
     LIGHT,
     asked_to_answer,
@@ -220,14 +219,6 @@ def test_a_summary_leaves_room_in_a_small_window(org: Org, models: OpenAIServer)
     owner = talker(org, context_window_limit=1000)
     models.queue(Reply("word " * 30_000))
     assert len(compact(org, owner)["summary"]) <= 1000
-
-
-def test_a_summary_may_take_its_time(org: Org, models: OpenAIServer) -> None:
-    """Longer than several looks of the server for runs that it has lost."""
-    owner = talker(org)
-    models.queue(Reply("All of it, slowly.", delay=3.5 * BEAT_S))
-    assert compact(org, owner)["summary"] == "All of it, slowly."
-    say(org, f"agents/{owner}", "and now?")
 
 
 def test_calls_are_summarised_with_their_returns(org: Org, models: OpenAIServer) -> None:
