@@ -27,8 +27,8 @@ rows = Rows(
     noun="MCP server",
 )
 
-TRIES = 3
-"""How often a name is looked for that others take at the same time."""
+TRIES = 20
+"""How often a name is looked for that others take, and delete again, at the same time: each time one of them got on."""
 
 _BY_AGE = (rows.c.created_at, rows.c.id)
 
