@@ -196,14 +196,9 @@ def test_two_servers_that_store_at_once_know_the_same(fresh_server: FreshServer,
 
 
 @pytest.mark.parametrize("engine", ["postgres"])
-def test_a_server_that_stops_leaves_the_vectors_to_the_others_at_once(
-    fresh_server: FreshServer, models: OpenAIServer, gate: threading.Event
-) -> None:
-    server = fresh_server()
-    org = new_org(server)
-    held = archive(org, embedding=EMBEDDING)
-    gate.set()
-    passage(org, held, TEXT)
+def test_a_server_that_stops_leaves_the_vectors_to_the_others_at_once(fresh_server: FreshServer) -> None:
+    org = new_org(server := fresh_server())
+    passage(org, held := archive(org, embedding=EMBEDDING), TEXT)
     until(lambda: progress(org, archive_id=held)["waiting"] == 0, "the first vectors", 30)
     ok(org.http.patch(f"/v1/archives/{held}", json={"embedding": BUNDLED}))
     until(lambda: read(server, "SELECT owner FROM search_workers WHERE name = 'embedding'"), "somebody who leads", 30)

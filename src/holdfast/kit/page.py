@@ -58,6 +58,6 @@ def paging(
     return read
 
 
-def page_of(default_order: Order, default_limit: int) -> object:
+def page_of(default_order: Order, default_limit: int, *, strict: bool = False) -> object:
     """`Annotated[Page, page_of("desc", 50)]` in a route's signature."""
-    return Depends(paging(default_order, default_limit))
+    return Depends(paging(default_order, default_limit, strict=strict))

@@ -91,7 +91,9 @@ class NamedDate:
 
 def dates_in(text: str) -> list[NamedDate]:
     """The dates that a text names."""
-    folded = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+    folded = text
+    if not text.isascii():
+        folded = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
     found: list[NamedDate] = []
     for pattern in _PATTERNS:
         found += (_read(match) for match in pattern.finditer(folded) if not _is_verb(match.groupdict()))

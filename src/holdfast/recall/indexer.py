@@ -119,15 +119,15 @@ class Indexer:
 
     def progress(self, tx: Tx, corpora: Sequence[Corpus]) -> list[Embedded]:
         """What each model is to embed in these corpora, and how much of that waits."""
-        found = Counter[str](), Counter[str]()
+        items, waiting = Counter[str](), Counter[str]()
         for corpus in corpora:
             for each in search.progress(tx, corpus):
-                found[0][each.model] += each.items
-                found[1][each.model] += each.waiting
+                items[each.model] += each.items
+                waiting[each.model] += each.waiting
             for model, count in SOURCES[corpus.kind].unknown(tx, corpus).items():
-                found[0][model or self._default()] += count
-                found[1][model or self._default()] += count
-        return [Embedded(model, items, found[1][model]) for model, items in sorted(found[0].items()) if items]
+                items[model or self._default()] += count
+                waiting[model or self._default()] += count
+        return [Embedded(model, count, waiting[model]) for model, count in sorted(items.items()) if count]
 
     def behind(self, tx: Tx, corpus: Corpus, most: int) -> int:
         """How many items of a corpus wait for vectors that can be made now, counted up to `most`."""

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import Depends, Query, Response
+from fastapi import Query, Response
 
 from holdfast.auth.caller import Caller, Db
 from holdfast.auth.model import Who
-from holdfast.kit.page import Page, page_of, paging
+from holdfast.kit.page import Page, page_of
 from holdfast.kit.reply import reply
 from holdfast.kit.routes import Router
 from holdfast.messages import store as messages
@@ -27,7 +27,7 @@ async def list_runs(
     who: Caller,
     db: Db,
     wanted: Annotated[RunFilter, Query()],
-    page: Annotated[Page, Depends(paging("desc", 100, strict=True))],
+    page: Annotated[Page, page_of("desc", 100, strict=True)],
     ascending: Annotated[bool, Query(deprecated=True, description="The same as order=asc.")] = False,
 ) -> Response:
     """The runs that match every filter sent."""
