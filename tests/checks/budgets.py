@@ -29,7 +29,10 @@ BOUNDARIES: dict[str, str] = {
 }
 """Where a broad `except` may swallow, and why."""
 
-LAZY: dict[str, str] = {"holdfast.cli": "the command line loads only the command that it runs"}
+LAZY: dict[str, str] = {
+    "holdfast.cli": "the command line loads only the command that it runs",
+    "holdfast.store.postgres": "what speaks to PostgreSQL needs an extra, which SQLite does without",
+}
 """Where modules of ours may be imported by name, and why."""
 
 GENERATED = "holdfast.store.migrations.versions."

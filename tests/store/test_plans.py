@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -124,5 +125,10 @@ def _plan(engine: sa.Engine, unit: Unit) -> str:
         unit(tx)
         sql, values = sent[0]
         if engine.dialect.name == "sqlite":
-            sql, values = f"QUERY PLAN {sql}", tuple(values)
-        return "\n".join(str(row[-1]) for row in tx.exec_driver_sql(f"EXPLAIN {sql}", values))
+            found = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", tuple(values)).all()
+        else:
+            raw: Any = tx.connection.driver_connection
+            found = (
+                psycopg.RawCursor(raw).execute(f"EXPLAIN {sql}".encode(), values).fetchall()
+            )  # $1 and so on, as they were sent
+        return "\n".join(str(row[-1]) for row in found)

@@ -1,6 +1,6 @@
 """What an agent's prompt is compiled from, and keeping the stored prompt of a thread in step with it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from holdfast.agents.directories import directories, state_of_files
@@ -58,9 +58,24 @@ def inputs_of(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PromptSources:
+    """What an agent's prompts are made from, asked for and taken when it is needed."""
+
+    blocks: Callable[[], list[Block]]
+    archive: Callable[[], Archive | None]
+
+
+def sources_of(tx: Tx, who: Who, agent: Agent) -> PromptSources:
+    return PromptSources(blocks.ask_of_agent(tx, who, agent.id), archives.ask_of_agent(tx, who, agent.id))
+
+
 def blocks_of(tx: Tx, who: Who, agent: Agent, thread: Thread) -> list[Block]:
     """The blocks in a thread's prompt: isolated ones take the place of the agent's of the same label."""
-    held = blocks.of_agent(tx, who, agent.id)
+    return _with_isolated(tx, who, thread, blocks.of_agent(tx, who, agent.id))
+
+
+def _with_isolated(tx: Tx, who: Who, thread: Thread, held: list[Block]) -> list[Block]:
     if not thread.isolated_block_ids:
         return held
     own = {block.label: block for block in blocks.rows.many(tx, who, thread.isolated_block_ids).values()}
@@ -86,25 +101,26 @@ def _beyond(tx: Tx, who: Who, thread: Thread) -> int:
     return messages.count(tx, who, messages.in_thread(thread), hidden, messages.c.id != thread.prompt_id)
 
 
-def _gathered(tx: Tx, who: Who, agent: Agent, thread: Thread) -> Gathered:
-    archive = archives.of_agent(tx, who, agent.id)
-    held = blocks_of(tx, who, agent, thread)
+def _gathered(tx: Tx, who: Who, agent: Agent, thread: Thread, asked: PromptSources | None = None) -> Gathered:
+    sources = asked or sources_of(tx, who, agent)
+    archive, held = sources.archive(), _with_isolated(tx, who, thread, sources.blocks())
     folders = attached.folders_of(tx, who, agent.id) if agent.has_folders else []
     files = state_of_files(tx, who, agent, folders) if folders else ""
     conversation = "default" if thread.is_own else thread.id
     return Gathered(inputs_of(agent, held, conversation, archive, files), archive, folders)
 
 
-def recompile(tx: Tx, who: Who, agent: Agent, thread: Thread, *, always: bool = False) -> Sections | None:
+def recompile(
+    tx: Tx, who: Who, agent: Agent, thread: Thread, asked: PromptSources | None = None, *, always: bool = False
+) -> Sections | None:
     """Compile a thread's prompt anew if what it is made from has changed (or always); None when it has not."""
-    gathered = _gathered(tx, who, agent, thread)
+    gathered = _gathered(tx, who, agent, thread, asked)
     digest = gathered.inputs.digest
     if digest == thread.prompt_digest and not always:
         return None
     sections = compile_prompt(gathered.inputs, _counts(tx, who, agent, thread, gathered))
     messages.rewrite_text(tx, who, thread.prompt_id, [TextPart(text=sections.text)])
-    written = threads.rows.update(tx, who, thread.id, {"prompt_digest": digest})
-    thread.prompt_digest, thread.updated_at = digest, written.updated_at
+    thread.prompt_digest, thread.updated_at = digest, threads.rows.set(tx, who, thread.id, {"prompt_digest": digest})
     return sections
 
 

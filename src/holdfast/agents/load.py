@@ -1,7 +1,8 @@
 """An agent with everything that hangs on it, loaded for many agents in one statement per kind."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from holdfast.agents import store
 from holdfast.agents.model import Agent, AgentSecret
@@ -43,8 +44,26 @@ class Loaded:
     pending: Message | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AskedRelations:
+    """What hangs on some agents, taken when it is needed."""
+
+    windows: Callable[[], dict[str, messages.Window]]
+    links: Callable[[], store.Links]
+    blocks: Callable[[], dict[str, list[Block]]]
+
+    @classmethod
+    def about(cls, tx: Tx, who: Who, ids: Sequence[str], relations: Collection[str]) -> Self:
+        return cls(
+            messages.ask_window_ids(tx, who, ids),
+            store.ask_links(tx, who, ids) if LINKED & set(relations) else store.Links,
+            blocks.ask_of_agents(tx, who, ids) if "blocks" in relations else dict,
+        )
+
+
 def one(tx: Tx, who: Who, id: str, relations: Collection[str] = ALL) -> Loaded:
-    return load(tx, who, [store.get(tx, who, id)], relations)[0]
+    asked = AskedRelations.about(tx, who, [id], relations)
+    return _loaded(tx, who, [store.get(tx, who, id)], relations, asked)[0]
 
 
 def page(tx: Tx, who: Who, page: Page, wanted: store.Filter, relations: Collection[str]) -> list[Loaded]:
@@ -54,10 +73,15 @@ def page(tx: Tx, who: Who, page: Page, wanted: store.Filter, relations: Collecti
 def load(tx: Tx, who: Who, agents: Sequence[Agent], relations: Collection[str] = ALL) -> list[Loaded]:
     if not agents:
         return []
+    asked = AskedRelations.about(tx, who, [agent.id for agent in agents], relations)
+    return _loaded(tx, who, agents, relations, asked)
+
+
+def _loaded(
+    tx: Tx, who: Who, agents: Sequence[Agent], relations: Collection[str], asked: AskedRelations
+) -> list[Loaded]:
     ids = [agent.id for agent in agents]
-    windows = messages.window_ids(tx, who, ids)
-    links = store.links(tx, who, ids) if LINKED & set(relations) else store.Links()
-    held = blocks.of_agents(tx, who, ids) if "blocks" in relations else {}
+    windows, links, held = asked.windows(), asked.links(), asked.blocks()
     usable = tools.rows.many(tx, who, links.tools) if "tools" in relations else {}
     people = identities.of_agents(tx, who, ids) if links.identities and "identities" in relations else {}
     known = store.secrets_of(tx, who, ids) if links.secrets and "secrets" in relations else {}

@@ -1,6 +1,6 @@
 """The tables of agents and their secrets; what a list can ask for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,7 +154,7 @@ def note_run(tx: Tx, who: Who, run: Run) -> None:
         "last_run_duration_ms": (run.total_duration_ns or 0) // 1_000_000,
         "last_stop_reason": run.stop_reason,
     }
-    _NOTE_RUN.run(tx, values | {"the_org": who.organization_id, "the_id": run.agent_id})
+    _NOTE_RUN.soon(tx, values | {"the_org": who.organization_id, "the_id": run.agent_id})
 
 
 @dataclass(slots=True)
@@ -167,16 +167,21 @@ class Links:
     secrets: bool = False
 
 
-def links(tx: Tx, who: Who, agent_ids: Iterable[str]) -> Links:
-    """The links of many agents in one statement, so that nobody looks for what is not there."""
-    found = Links()
-    for kind, agent_id, other in _LINKS.rows(tx, {"org": who.organization_id, "agents": list(agent_ids)}):
-        if kind == "tool":
-            found.of_agent.setdefault(agent_id, []).append(other)
-            found.tools.add(other)
-        found.identities = found.identities or kind == "identity"
-        found.secrets = found.secrets or kind == "secret"
-    return found
+def ask_links(tx: Tx, who: Who, agent_ids: Iterable[str]) -> Callable[[], Links]:
+    """The links of many agents in one statement, so that nobody looks for what is not there; taken when needed."""
+    asked = _LINKS.soon(tx, {"org": who.organization_id, "agents": list(agent_ids)})
+
+    def links() -> Links:
+        found = Links()
+        for kind, agent_id, other in asked.rows():
+            if kind == "tool":
+                found.of_agent.setdefault(agent_id, []).append(other)
+                found.tools.add(other)
+            found.identities = found.identities or kind == "identity"
+            found.secrets = found.secrets or kind == "secret"
+        return found
+
+    return links
 
 
 def set_secrets(tx: Tx, who: Who, agent_id: str, values: Mapping[str, str | None]) -> list[AgentSecret]:

@@ -1,6 +1,6 @@
 """The tables of archives, of the agents that hold them, and of the tags in them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from holdfast.auth.model import Who
 from holdfast.errors import Conflict, NotFound
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
-from holdfast.store.prepared import Prepared
+from holdfast.store.prepared import Prepared, savepoint
 from holdfast.store.table import Rows, Tx, Where, metadata
 
 rows = Rows(
@@ -116,8 +116,18 @@ def delete(tx: Tx, who: Who, id: str) -> None:
 
 
 def of_agent(tx: Tx, who: Who, agent_id: str) -> Archive | None:
-    row = _OF_AGENT.row(tx, {"org": who.organization_id, "agent": agent_id})
-    return None if row is None else rows.load(row)
+    return ask_of_agent(tx, who, agent_id)()
+
+
+def ask_of_agent(tx: Tx, who: Who, agent_id: str) -> Callable[[], Archive | None]:
+    """The archive of an agent, taken when it is needed."""
+    found = _OF_AGENT.soon(tx, {"org": who.organization_id, "agent": agent_id})
+
+    def held() -> Archive | None:
+        row = found.row()
+        return None if row is None else rows.load(row)
+
+    return held
 
 
 def of_agent_or_new(tx: Tx, who: Who, agent_id: str, default: Archive) -> Archive:
@@ -126,7 +136,7 @@ def of_agent_or_new(tx: Tx, who: Who, agent_id: str, default: Archive) -> Archiv
     if held is not None:
         return held
     try:
-        with tx.begin_nested():
+        with savepoint(tx):
             create(tx, default)
             _link(tx, who, agent_id, default.id, is_default=True)
     except exc.IntegrityError:
@@ -140,7 +150,7 @@ def attach(tx: Tx, who: Who, agent_id: str, id: str) -> None:
     held = of_agent(tx, who, agent_id)
     if held is None:
         try:
-            with tx.begin_nested():
+            with savepoint(tx):
                 _link(tx, who, agent_id, id, is_default=False)
         except exc.IntegrityError:
             held = _held(tx, who, agent_id)

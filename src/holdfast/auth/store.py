@@ -28,6 +28,7 @@ from holdfast.errors import BadRequest, Forbidden, NotFound
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
+from holdfast.store.prepared import savepoint
 from holdfast.store.table import Rows, Tx
 
 organizations = Rows("organizations", Organization)
@@ -52,7 +53,7 @@ def ensure_defaults(tx: Tx) -> None:
     if users.find(tx, EVERYONE, DEFAULT_USER) is not None:
         return
     try:
-        with tx.begin_nested():
+        with savepoint(tx):
             add_organization(tx, NewOrganization(), DEFAULT_ORG)
             users.insert(tx, User(name="default_user", id=DEFAULT_USER, organization_id=DEFAULT_ORG))
     except IntegrityError:

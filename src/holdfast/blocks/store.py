@@ -1,7 +1,7 @@
 """The tables of blocks, their versions and their links to agents."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from holdfast.identities import store as identities
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
-from holdfast.store.prepared import Prepared, among
+from holdfast.store.prepared import Prepared, PreparedInsert, among
 from holdfast.store.table import Rows, Tx, Where, contains_all, contains_any, metadata, only_where
 
 rows = Rows(
@@ -43,6 +43,7 @@ agents_blocks = sa.Table(
 )
 link = agents_blocks.c
 
+_LINK = PreparedInsert(agents_blocks)
 _HELD = (
     sa.select(link.agent_id, rows.table)
     .join(rows.table, sa.and_(rows.c.organization_id == link.organization_id, rows.c.id == link.block_id))
@@ -140,16 +141,31 @@ def delete(tx: Tx, who: Who, id: str) -> None:
 
 
 def of_agent(tx: Tx, who: Who, agent_id: str) -> list[Block]:
-    found = _OF_AGENT.rows(tx, {"org": who.organization_id, "agent": agent_id})
-    return [rows.load(row, skip=1) for row in found]
+    return ask_of_agent(tx, who, agent_id)()
+
+
+def ask_of_agent(tx: Tx, who: Who, agent_id: str) -> Callable[[], list[Block]]:
+    """The blocks of an agent, taken when they are needed."""
+    found = _OF_AGENT.soon(tx, {"org": who.organization_id, "agent": agent_id})
+    return lambda: [rows.load(row, skip=1) for row in found.rows()]
 
 
 def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Block]]:
     """The blocks of each agent, in the order in which they were attached."""
-    found: dict[str, list[Block]] = {}
-    for row in _OF_AGENTS.rows(tx, {"org": who.organization_id, "agents": list(agent_ids)}):
-        found.setdefault(row[0], []).append(rows.load(row, skip=1))
-    return found
+    return ask_of_agents(tx, who, agent_ids)()
+
+
+def ask_of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> Callable[[], dict[str, list[Block]]]:
+    """The same, taken when it is needed."""
+    asked = _OF_AGENTS.soon(tx, {"org": who.organization_id, "agents": list(agent_ids)})
+
+    def held() -> dict[str, list[Block]]:
+        found: dict[str, list[Block]] = {}
+        for row in asked.rows():
+            found.setdefault(row[0], []).append(rows.load(row, skip=1))
+        return found
+
+    return held
 
 
 def page_of_agent(tx: Tx, who: Who, agent_id: str, page: Page) -> list[Block]:
@@ -205,7 +221,7 @@ def link_to(tx: Tx, who: Who, agent_id: str, blocks: Sequence[Block], first: int
             {"organization_id": who.organization_id, "agent_id": agent_id, "block_id": block.id, "position": position}
             for position, block in enumerate(blocks, first)
         ]
-        tx.execute(agents_blocks.insert(), links)
+        _LINK.run_many(tx, links)
 
 
 def detach(tx: Tx, who: Who, agent_id: str, block_id: str, cause: Cause | None = None) -> None:

@@ -23,6 +23,7 @@ from holdfast.messages import threads
 from holdfast.messages.filter import MessageFilter
 from holdfast.messages.model import Message
 from holdfast.messages.threads import Thread
+from holdfast.store.prepared import savepoint
 from holdfast.store.table import Tx, Where
 
 c = threads.rows.c
@@ -85,7 +86,7 @@ def keyed(tx: Tx, who: Who, agent: Agent, key: str, **fields: Any) -> Thread:
     if there is not None:
         return there
     try:
-        with tx.begin_nested():
+        with savepoint(tx):
             return open_thread(tx, who, agent, **fields, external_key=key)
     except exc.IntegrityError:  # another request opened it between our look and our insert
         there = find_keyed(tx, who, agent.id, key)

@@ -44,6 +44,8 @@ class Versioned(Generic[E, V]):
         self._resets = resets or {}
         """Columns that every change sets."""
         self._keep = self._copying()
+        self._changes: dict[tuple[str, ...], Prepared] = {}
+        """An update for each set of columns that is ever changed together."""
 
     def _copying(self) -> Prepared:
         rows, versions = self.rows, self.versions
@@ -53,10 +55,10 @@ class Versioned(Generic[E, V]):
         mine = rows.c.organization_id == sa.bindparam("org"), rows.c.id == sa.bindparam("key")
         before = sa.select(*columns).where(*mine).with_for_update()
         copying = versions.table.insert().from_select(list(versions.c.keys()), before)
-        return Prepared(copying.returning(versions.c.version))
+        return Prepared(copying)
 
-    def keep(self, tx: Tx, who: Who, id: str, cause: Cause) -> int:
-        """Copy a row's state into its history and hold the row until the transaction ends; its version."""
+    def keep(self, tx: Tx, who: Who, id: str, cause: Cause) -> None:
+        """Copy a row's state into its history and hold the row until the transaction ends, if it is there."""
         moment = now()
         own = {
             **asdict(cause),
@@ -68,15 +70,23 @@ class Versioned(Generic[E, V]):
             "key_id": who.key_id,
         }
         values = {f"own_{name}": value for name, value in own.items()} | {"org": who.organization_id, "key": id}
-        kept = self._keep.row(tx, values)
-        if kept is None:
-            raise self.rows.missing(id)
-        return kept[0]
+        self._keep.soon(tx, values)
 
     def change(self, tx: Tx, who: Who, id: str, values: Mapping[str, Any], cause: Cause) -> E:
         """Set columns; the state before is kept as a version."""
-        version = self.keep(tx, who, id, cause)
-        return self.rows.update(tx, who, id, {**values, **self._resets, "version": version + 1})
+        self.keep(tx, who, id, cause)
+        sent = {"updated_at": now(), "last_updated_by_id": who.user_id, **values, **self._resets}
+        row = self._change(tuple(sent)).row(tx, sent | {"the_org": who.organization_id, "the_id": id})
+        if row is None:
+            raise self.rows.missing(id)
+        return self.rows.load(row)
+
+    def _change(self, names: tuple[str, ...]) -> Prepared:
+        change = self._changes.get(names)
+        if change is None:
+            counted = self.rows.changing.values(version=self.rows.c.version + 1)
+            change = self._changes[names] = Prepared(counted, names)
+        return change
 
     def state_of(self, row: E | V) -> State:
         return {name: getattr(row, name) for name in self.state}

@@ -22,6 +22,7 @@ from holdfast.messages.model import Message, Part, Role, TextPart
 from holdfast.prompt.events import event_text
 from holdfast.runs import leases
 from holdfast.runs import store as runs
+from holdfast.runs.leases import Hold
 from holdfast.runs.model import StopReason, status_of
 from holdfast.steps import store as steps
 from holdfast.steps.model import Step
@@ -83,10 +84,11 @@ class Done:
 def begin(tx: Tx, work: Work) -> None:
     """Store what the model said, before its calls have an effect that cannot be taken back."""
     turn, said = work.turn, [work.spoken] if work.spoken is not None else []
-    _hold(tx, turn, spoken=True, ends=False)
+    held = _hold(tx, turn, spoken=True, ends=False)
     for message in turn.inputs:
         message.step_id = work.step.id
     messages.append(tx, [*turn.inputs, *said])
+    held.be_sure()
     steps.insert(tx, _asked(work))
     if changes := _progress(turn, is_over=False):
         runs.change(tx, turn.who, turn.run.id, changes)
@@ -94,8 +96,9 @@ def begin(tx: Tx, work: Work) -> None:
 
 def begin_again(tx: Tx, work: Resumption) -> None:
     """Store an answer, before the calls that it allows have an effect."""
-    _hold(tx, work.turn, spoken=True, ends=False)
+    held = _hold(tx, work.turn, spoken=True, ends=False)
     messages.append(tx, [work.answered.answer])
+    held.be_sure()
 
 
 def resume(tx: Tx, work: Resumption) -> Done:
@@ -105,9 +108,10 @@ def resume(tx: Tx, work: Resumption) -> Done:
     verdict = _verdict_on(turn, work.planned, _outcome(turn, request, work.planned, returned))
     reason = verdict.stop if not turn.inputs or turn.is_cancelled else None
     heartbeat = [] if turn.inputs else _heartbeat(turn, verdict, request.step_id)
-    _hold(tx, turn, spoken=True, ends=reason is not None)
+    held = _hold(tx, turn, spoken=True, ends=reason is not None)
     before = [] if work.is_begun else [work.answered.answer]
     messages.append(tx, [*before, returned, *heartbeat])
+    held.be_sure()
     if reason is not None:
         _end_run(tx, turn, reason)
     return Done([returned], reason, heartbeat)
@@ -124,11 +128,12 @@ def step(tx: Tx, work: Work) -> Done:
     verdict = _verdict(work, produced)
     heartbeat, reason = _heartbeat(turn, verdict, work.step.id), verdict.stop
     is_over = reason is not None and not work.goes_on
-    _hold(tx, turn, spoken=bool(produced or turn.inputs), ends=is_over)
+    held = _hold(tx, turn, spoken=bool(produced or turn.inputs), ends=is_over)
     for message in turn.inputs:
         message.step_id = work.step.id
     fresh = produced[1:] if work.is_begun else produced
     messages.append(tx, [*turn.inputs, *fresh, *heartbeat])
+    held.be_sure()
     _record(tx, work, reason)
     if changes := _progress(turn, is_over=is_over):
         runs.change(tx, turn.who, turn.run.id, changes)
@@ -139,7 +144,7 @@ def step(tx: Tx, work: Work) -> Done:
 
 def finish(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = None, step: Step | None = None) -> None:
     """End a turn outside a step's commit: it failed, or had nothing more to say. Nothing becomes a message."""
-    leases.release(tx, turn.thread)
+    leases.release(tx, turn.thread).be_sure()
     if step is not None and failed is not None:
         step.status, step.stop_reason = "failed", reason
         step.error_type, step.error_data = failed.code, {"message": failed.detail, "detail": failed.explanation}
@@ -234,7 +239,7 @@ def _record(tx: Tx, work: Work, reason: StopReason | None) -> None:
     made.stop_reason = reason
     made.step_ns = time.time_ns() - (made.step_start_ns or 0)
     if work.is_begun:
-        steps.change(tx, work.turn.who, made.id, {name: getattr(made, name) for name in ENDING})
+        steps.rows.set(tx, work.turn.who, made.id, {name: getattr(made, name) for name in ENDING})
     else:
         steps.insert(tx, made)
 
@@ -270,10 +275,10 @@ def _trace(work: Work) -> tuple[dict[str, Any], dict[str, Any]]:
     return request, response
 
 
-def _hold(tx: Tx, turn: Turn, *, spoken: bool, ends: bool) -> None:
-    """Check that the thread is still ours, and let go of it with the last step."""
+def _hold(tx: Tx, turn: Turn, *, spoken: bool, ends: bool) -> Hold:
+    """Ask whether the thread is still ours, and let go of it with the last step."""
     hold = leases.release if ends else leases.keep
-    hold(tx, turn.thread, spoken=now() if spoken else None)
+    return hold(tx, turn.thread, spoken=now() if spoken else None)
 
 
 def _end_run(tx: Tx, turn: Turn, reason: StopReason, failed: AppError | None = None) -> None:

@@ -238,7 +238,7 @@ async def _put(db: Database, turn: Turn, order: Order, plan: Plan, text: str) ->
 
 def _store(tx: Tx, turn: Turn, plan: Plan, summary: Message) -> tuple[Thread, list[Message]] | None:
     """Move the window's start, and compile the prompt anew; None when someone chose another window meanwhile."""
-    leases.keep(tx, turn.thread, spoken=None)
+    leases.keep(tx, turn.thread, spoken=None).be_sure()
     now = threads.get(tx, turn.who, turn.thread.id)
     if _position(now) != _position(turn.thread):
         return None

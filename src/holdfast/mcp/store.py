@@ -15,6 +15,7 @@ from holdfast.mcp.model import Connection, McpServer, NamedServer, checked
 from holdfast.mcp.rpc import Json
 from holdfast.mcp.schema import free_name, json_schema
 from holdfast.mcp.wire import Synced
+from holdfast.store.prepared import savepoint
 from holdfast.store.table import Rows, Tx
 from holdfast.tools import store as tools
 from holdfast.tools.builtin import registry
@@ -83,7 +84,7 @@ def put(tx: Tx, who: Who, new: NamedServer, tries: int = TRIES) -> McpServer:
     try:
         if there is not None:
             return change(tx, who, there.id, new.model_dump())
-        with tx.begin_nested():
+        with savepoint(tx):
             return create(tx, who, new)
     except NotFound:  # another request has deleted it
         return put(tx, who, new, tries)
@@ -188,7 +189,7 @@ def _add(tx: Tx, who: Who, server: McpServer, listed: Sequence[Json], tries: int
     if not listed:
         return []
     try:
-        with tx.begin_nested():
+        with savepoint(tx):
             return _insert(tx, who, server, listed)
     except IntegrityError:  # another server's tools have taken a name, and are committed
         if tries == 1:

@@ -1,6 +1,6 @@
 """The table of messages: append in order, read a thread's window, page through history."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,6 +70,9 @@ _IN_VIEW = Prepared(
 )
 """The same for one thread without ancestors, whole."""
 
+_SEEN = Prepared(
+    rows.table.update().where(c.organization_id == sa.bindparam("org"), among(c.id, "ids")).values(is_indexed=True)
+)
 _WAITING = Variants(
     sa.select(rows.table)
     .where(_UNINDEXED)
@@ -177,8 +180,18 @@ class Window:
 
 def window_ids(tx: Tx, who: Who, thread_ids: Iterable[str]) -> dict[str, Window]:
     """The ids of `window`, for many threads in one statement; forked threads are looked at one by one."""
+    return ask_window_ids(tx, who, thread_ids)()
+
+
+def ask_window_ids(tx: Tx, who: Who, thread_ids: Iterable[str]) -> Callable[[], dict[str, Window]]:
+    """The same, taken when it is needed."""
+    asked = _WINDOWS.soon(tx, {"org": who.organization_id, "threads": list(thread_ids)})
+    return lambda: _windows(tx, who, asked.rows())
+
+
+def _windows(tx: Tx, who: Who, among_them: Sequence[Sequence[Any]]) -> dict[str, Window]:
     found: dict[str, Window] = {}
-    for row in _WINDOWS.rows(tx, {"org": who.organization_id, "threads": list(thread_ids)}):
+    for row in among_them:
         thread_id, ancestors, prompt_id, summary_id, chosen, message_id, role = row
         window = found.get(thread_id)
         if window is None:
@@ -261,8 +274,7 @@ def count_unknown(tx: Tx, who: Who, agent_id: str | None) -> int:
 
 
 def mark_indexed(tx: Tx, organization_id: str, ids: Sequence[str]) -> None:
-    mine = sa.and_(c.organization_id == organization_id, c.id.in_(list(ids)))
-    tx.execute(rows.table.update().where(mine).values(is_indexed=True))
+    _SEEN.soon(tx, {"org": organization_id, "ids": ids})
 
 
 def page(tx: Tx, who: Who, page: Page, *where: Where, lenient: bool = False) -> list[Message]:
@@ -290,7 +302,7 @@ def delete_of_agent(tx: Tx, who: Who, agent_id: str) -> None:
 
 def rewrite_text(tx: Tx, who: Who, id: str, content: list[Any]) -> None:
     """Replace the content of one message: only the compiled prompt is ever rewritten."""
-    rows.update(tx, who, id, {"content": content})
+    rows.set(tx, who, id, {"content": content})
 
 
 def cut_short(tx: Tx, who: Who, id: str, content: list[Any]) -> None:

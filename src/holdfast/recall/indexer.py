@@ -280,14 +280,14 @@ def _store(tx: Tx, source: ItemSource, items: Sequence[Item], rows: Sequence[Ent
         sorted(rows, key=lambda row: row.organization_id), lambda row: row.organization_id
     ):
         entries = list(some)
-        search.hold(tx, organization, source.kind)
+        stamp = search.hold(tx, organization, source.kind)
         there = source.again(tx, organization, [row.item_id for row in entries])
         known = [
             row if row.is_gone else _for_model(row, there[row.item_id].model, default)
             for row in entries
             if row.is_gone or row.item_id in there
         ]
-        search.put(tx, known)
+        search.put(tx, known, stamp())
     source.mark(tx, items)
 
 

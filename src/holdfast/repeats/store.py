@@ -10,6 +10,7 @@ from holdfast.errors import Invalid
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.repeats.model import KeptAnswer
+from holdfast.store.prepared import savepoint
 from holdfast.store.table import Rows, Tx, clock
 
 KEPT_FOR = timedelta(hours=24)
@@ -32,7 +33,7 @@ def claim(tx: Tx, who: Who, asked: KeptAnswer) -> KeptAnswer:
     found = rows.first(tx, who, *same)
     if found is None:
         try:
-            with tx.begin_nested():
+            with savepoint(tx):
                 rows.insert(tx, asked)
                 hold(tx, who, asked.id)
             return asked

@@ -4,6 +4,8 @@ The lease is part of the thread's row. `fence` counts its owners; a commit names
 who was thought dead and was not cannot write over the next.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -15,7 +17,7 @@ from holdfast.messages.threads import Thread
 from holdfast.runs import store as runs
 from holdfast.runs.model import Run
 from holdfast.store.columns import Moment
-from holdfast.store.prepared import Prepared
+from holdfast.store.prepared import Prepared, Soon
 from holdfast.store.table import Tx
 
 t, r = threads.rows.c, runs.rows.c
@@ -48,11 +50,16 @@ _RELEASE = Prepared(
 )
 
 
-def take(tx: Tx, thread: Thread, run: Run, owner: str) -> Thread | None:
-    """The thread, now held by the run, unless someone else has it or came before."""
+def take(tx: Tx, thread: Thread, run: Run, owner: str) -> Callable[[], Thread | None]:
+    """The thread, once it is asked for, now held by the run, unless someone else has it or came before."""
     values = {"owner": owner, "run": run.id, "since": run.created_at}
-    row = _TAKE.row(tx, values | {"org": thread.organization_id, "thread": thread.id})
-    return None if row is None else threads.rows.load(row)
+    taken = _TAKE.soon(tx, values | {"org": thread.organization_id, "thread": thread.id})
+
+    def held() -> Thread | None:
+        row = taken.row()
+        return None if row is None else threads.rows.load(row)
+
+    return held
 
 
 def lock(tx: Tx, thread: Thread) -> None:
@@ -61,20 +68,32 @@ def lock(tx: Tx, thread: Thread) -> None:
         raise threads.rows.missing(thread.id)
 
 
-def keep(tx: Tx, thread: Thread, *, spoken: datetime | None) -> None:
-    """Go on holding the thread; a late owner is refused. `spoken`: when it last got a message."""
-    _hold(tx, _KEEP, thread, {"spoken": spoken})
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A thread that was asked for; whoever asks has to be sure of it before the transaction ends."""
+
+    thread: Thread
+    changed: Soon
+
+    def be_sure(self) -> None:
+        """A late owner is refused."""
+        if self.changed.changed() == 0:
+            raise Busy(
+                f"{self.thread.lease_run_id} lost its thread, which was deleted or taken over by another server; "
+                "what it did last was not stored. Send the message again."
+            )
 
 
-def release(tx: Tx, thread: Thread, *, spoken: datetime | None = None) -> None:
-    """Let go of the thread; a late owner is refused."""
-    _hold(tx, _RELEASE, thread, {"spoken": spoken, "ended": now()})
+def keep(tx: Tx, thread: Thread, *, spoken: datetime | None) -> Hold:
+    """Go on holding the thread. `spoken`: when it last got a message."""
+    return _hold(tx, _KEEP, thread, {"spoken": spoken})
 
 
-def _hold(tx: Tx, change: Prepared, thread: Thread, values: dict[str, datetime | None]) -> None:
+def release(tx: Tx, thread: Thread, *, spoken: datetime | None = None) -> Hold:
+    """Let go of the thread."""
+    return _hold(tx, _RELEASE, thread, {"spoken": spoken, "ended": now()})
+
+
+def _hold(tx: Tx, change: Prepared, thread: Thread, values: dict[str, datetime | None]) -> Hold:
     key = {"org": thread.organization_id, "thread": thread.id, "held": thread.fence}
-    if change.run(tx, {**values, **key}) == 0:
-        raise Busy(
-            f"{thread.lease_run_id} lost its thread, which was deleted or taken over by another server; "
-            "what it did last was not stored. Send the message again."
-        )
+    return Hold(thread, change.soon(tx, {**values, **key}))

@@ -70,8 +70,8 @@ def delete(tx: Tx, who: Who, id: str) -> None:
     rows.delete(tx, who, id)
 
 
-def change(tx: Tx, who: Who, id: str, values: Mapping[str, Any]) -> Run:
-    return rows.update(tx, who, id, values)
+def change(tx: Tx, who: Who, id: str, values: Mapping[str, Any]) -> None:
+    rows.set(tx, who, id, values)
 
 
 def active(tx: Tx, who: Who, thread_id: str) -> list[Run]:
@@ -96,7 +96,7 @@ def end(tx: Tx, run: Run) -> None:
     """Store how a run ended, unless it was ended by someone else before."""
     own: dict[str, Any] = {"owner": run.owner, "input": run.input} if run.background else {"owner": None, "input": []}
     ended: dict[str, Any] = {**{name: getattr(run, name) for name in _ENDING}, **own, "updated_at": now()}
-    _END.run(tx, ended | {"the_org": run.organization_id, "the_id": run.id})
+    _END.soon(tx, ended | {"the_org": run.organization_id, "the_id": run.id})
 
 
 def abandon(tx: Tx, who: Who, run: Run, error: Mapping[str, Any]) -> None:

@@ -27,8 +27,8 @@ R = TypeVar("R")
 READERS = 2
 """Threads that read from SQLite; more of them only wait for each other, because Python runs one at a time."""
 ATTEMPTS = 4
-TRANSIENT = {"40001", "40P01", "55P03"}
-"""PostgreSQL: serialization failure, deadlock, lock not available. The unit of work is simply run again."""
+TRANSIENT = {"40001", "40P01", "55P03", "26000"}
+"""PostgreSQL: serialization failure, deadlock, lock not available, plan gone. The unit of work is simply run again."""
 
 AWAY_S = 30.0
 AGAIN_S = 0.5

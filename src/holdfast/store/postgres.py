@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from holdfast.errors import Unavailable
+from holdfast.store import driver
 from holdfast.store.jsontext import from_json, to_json
 from holdfast.store.prepared import Prepared
 
@@ -46,11 +48,12 @@ def engine(uri: str, schema: str, pool_size: int, *, only_reads: bool = False) -
         **(READING if only_reads else {}),
     )
     _name_schema(made.dialect, schema)
-    event.listen(made, "connect", _keep_plans)
+    event.listen(made, "connect", _open_session)
+    driver.keep_order(made)
     return made
 
 
-def _keep_plans(connection: Any, _record: Any) -> None:
+def _open_session(connection: Any, record: Any) -> None:
     """Have a session keep the plans of its statements, which take longer to make than to run.
 
     Not behind a pooler: there the next statement may find another session, without them. A pooler is known by the
@@ -58,8 +61,11 @@ def _keep_plans(connection: Any, _record: Any) -> None:
     """
     session = connection.execute("SELECT pg_backend_pid()").fetchone()
     connection.rollback()
-    if session == (connection.info.backend_pid,):
+    keeps_plans = session == (connection.info.backend_pid,)
+    if keeps_plans:
         connection.prepare_threshold, connection.prepared_max = PREPARED_AFTER, PREPARED_MOST
+    session_of = import_module("holdfast.store.libpq").PostgresSession  # psycopg is there, as this is its connection
+    record.info[driver.SESSION] = session_of(connection, PREPARED_AFTER if keeps_plans else None)
 
 
 def _name_schema(dialect: Any, schema: str) -> None:

@@ -4,19 +4,19 @@ SQLAlchemy writes the SQL and converts the values; what is left out is what it d
 one parameter (`among`), so that the statement is the same however long it is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 
+from holdfast.store import driver
+from holdfast.store.driver import Executed, Tx, Wording
 from holdfast.store.jsontext import to_json
 
-Tx = sa.Connection
-"""A transaction, as store functions see it."""
 Convert = Callable[[Any], Any]
 
 
@@ -28,17 +28,14 @@ COPIED = 20
 class _Plan:
     """A statement in one engine's words."""
 
-    sql: str
-    names: Sequence[tuple[str, Convert | None]] | None
-    """The positional parameters in their order; None where the driver takes them by name."""
+    said: Wording
+    names: Sequence[tuple[str, Convert | None]]
+    """The parameters in their order, and how their values are written."""
     constants: Mapping[str, Any]
-    inward: Mapping[str, Convert]
     outward: Sequence[tuple[int, Convert]]
 
-    def values(self, sent: Mapping[str, Any]) -> Any:
+    def values(self, sent: Mapping[str, Any]) -> list[Any]:
         given = {**self.constants, **sent} if self.constants else sent
-        if self.names is None:
-            return {**given, **{name: convert(given[name]) for name, convert in self.inward.items()}}
         return [given[name] if convert is None else convert(given[name]) for name, convert in self.names]
 
     def row(self, found: Sequence[Any]) -> Sequence[Any]:
@@ -48,6 +45,36 @@ class _Plan:
         for index, convert in self.outward:
             row[index] = convert(row[index])
         return row
+
+
+@dataclass(frozen=True, slots=True)
+class Soon:
+    """What a statement answers, for whoever can do without it for a while: it goes with the next one."""
+
+    _tx: Tx
+    _plan: _Plan
+    _executed: Executed
+
+    def rows(self) -> list[Sequence[Any]]:
+        return [self._plan.row(found) for found in self._there().rows]
+
+    def row(self) -> Sequence[Any] | None:
+        """The first row, if there is one."""
+        found = self._there().rows
+        return self._plan.row(found[0]) if found else None
+
+    def changed(self) -> int:
+        """How many rows it changed."""
+        return self._there().changed
+
+    @property
+    def is_there(self) -> bool:
+        return self._executed.is_there
+
+    def _there(self) -> Executed:
+        if not self._executed.is_there:
+            driver.flow(self._tx)
+        return self._executed
 
 
 class _Texts(sa.types.TypeDecorator[Sequence[str]]):
@@ -108,25 +135,31 @@ class Prepared:
 
     def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[Sequence[Any]]:
         plan = self._plan(tx)
-        return [plan.row(found) for found in _execute(tx, plan, plan.values(values)).fetchall()]
+        return [plan.row(found) for found in driver.execute(tx, plan.said, plan.values(values)).rows]
 
     def row(self, tx: Tx, values: Mapping[str, Any]) -> Sequence[Any] | None:
         """The first row, if there is one."""
         plan = self._plan(tx)
-        found = _execute(tx, plan, plan.values(values)).fetchall()
+        found = driver.execute(tx, plan.said, plan.values(values)).rows
         return plan.row(found[0]) if found else None
 
     def run(self, tx: Tx, values: Mapping[str, Any]) -> int:
         """How many rows it changed."""
         plan = self._plan(tx)
-        return _execute(tx, plan, plan.values(values)).rowcount
+        return driver.execute(tx, plan.said, plan.values(values)).changed
+
+    def soon(self, tx: Tx, values: Mapping[str, Any]) -> Soon:
+        """It is done before anything else is asked, or with the commit at the latest; its failure is told there."""
+        plan = self._plan(tx)
+        return Soon(tx, plan, driver.later(tx, plan.said, plan.values(values)))
 
     def run_many(self, tx: Tx, each: Sequence[Mapping[str, Any]]) -> None:
+        """Whether and how often they changed anything is not asked, so it is done as with `soon`."""
         plan = self._plan(tx)
         if len(each) == 1:
-            _execute(tx, plan, plan.values(each[0]))
+            driver.later(tx, plan.said, plan.values(each[0]))
         else:
-            _execute(tx, plan, list(map(plan.values, each)), many=True)
+            driver.many(tx, plan.said, list(map(plan.values, each)))
 
     def _plan(self, tx: Tx) -> _Plan:
         plans: dict[Prepared, _Plan] = tx.dialect.__dict__.setdefault("holdfast_plans", {})
@@ -142,16 +175,14 @@ class PreparedInsert(Prepared):
     def __init__(self, table: sa.Table) -> None:
         super().__init__(table.insert())
         self._table = table
-        self._columns = [column.name for column in table.columns]
 
     def run_many(self, tx: Tx, each: Sequence[Mapping[str, Any]]) -> None:
         if tx.dialect.name == "sqlite" or len(each) < COPIED:
             super().run_many(tx, each)
             return
         plan, write = self._plan(tx), tx.dialect.identifier_preparer
-        listed = ", ".join(map(write.quote, self._columns))
-        sql = f"COPY {write.format_table(self._table)} ({listed}) FROM STDIN"
-        _copy(tx, sql, [[values[name] for name in self._columns] for values in map(plan.values, each)])
+        listed = ", ".join(write.quote(name) for name, _ in plan.names)
+        driver.copy(tx, f"COPY {write.format_table(self._table)} ({listed}) FROM STDIN", list(map(plan.values, each)))
 
 
 class Variants:
@@ -175,66 +206,58 @@ class Variants:
 
 
 def _planned(statement: Any, dialect: Any, changes: Sequence[str] | None = None) -> _Plan:
-    compiled: Any = statement.compile(dialect=dialect, column_keys=changes)
+    compiled: Any = statement.compile(dialect=_numbering(dialect), column_keys=changes)
     bound: dict[str, Any] = {name: bind for bind, name in compiled.bind_names.items()}
     if any(bind.expanding for bind in bound.values()):
         raise ValueError(f"a prepared statement takes its lists by `among`: {compiled}")
     columns: list[Any] = compiled._result_columns or []
-    inward = {
-        name: convert
-        for name, bind in bound.items()
-        if (convert := bind.type._cached_bind_processor(dialect)) is not None
-    }
     outward = [
         (index, convert)
         for index, column in enumerate(columns)
         if (convert := column.type._cached_result_processor(dialect, None)) is not None
     ]
     constants = {name: bind.effective_value for name, bind in bound.items() if not bind.required}
-    names = compiled.positiontup and [(name, inward.get(name)) for name in compiled.positiontup]
-    return _Plan(str(compiled), names, constants, inward, outward)
+    names = [(name, bound[name].type._cached_bind_processor(dialect)) for name in compiled.positiontup]
+    sql = str(compiled)
+    return _Plan(Wording(sql, sql.encode()), names, constants, outward)
 
 
-def _execute(tx: Tx, plan: _Plan, values: Any, *, many: bool = False) -> Any:
-    """Give it to the driver, in the transaction that is open; failures look like SQLAlchemy's own."""
-
-    def run(cursor: Any) -> None:
-        (cursor.executemany if many else cursor.execute)(plan.sql, values)
-
-    return _driven(tx, plan.sql, values, run, many=many)
-
-
-def _copy(tx: Tx, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-    def write(cursor: Any) -> None:
-        with cursor.copy(sql) as target:
-            for row in rows:
-                target.write_row(row)
-
-    _driven(tx, sql, rows, write, many=True)
+def _numbering(dialect: Any) -> Any:
+    """The dialect with parameters by their place, as libpq and SQLite take them."""
+    if dialect.name == "sqlite":
+        return dialect
+    numbering = dialect.__dict__.get("holdfast_numbering")
+    if numbering is None:
+        numbering = dialect.holdfast_numbering = type(dialect)(paramstyle="numeric_dollar")
+        numbering.identifier_preparer.schema_for_object = dialect.identifier_preparer.schema_for_object
+        numbering._backslash_escapes = dialect._backslash_escapes
+        numbering.server_version_info = dialect.server_version_info
+    return numbering
 
 
-def _driven(tx: Tx, sql: str, values: Any, run: Callable[[Any], object], *, many: bool) -> Any:
-    """A cursor of the driver, after it has run something."""
-    raw: Any = tx.connection.dbapi_connection
-    for note in tx.engine.dispatch.before_cursor_execute:
-        note(tx, None, sql, values, None, many)
-    cursor = raw.cursor()
+@contextmanager
+def savepoint(tx: Tx) -> Generator[None]:
+    """What fails within leaves no trace, and what was done before remains."""
+    driver.flow(tx)
+    begun = _SAVEPOINT.soon(tx, {})
     try:
-        run(cursor)
-        return cursor
-    except Exception as failed:
-        if not isinstance(failed, tx.dialect.loaded_dbapi.Error):
-            raise
-        raise _wrapped(tx, sql, failed, is_gone=tx.dialect.is_disconnect(failed, raw, cursor)) from failed
+        yield
+        driver.flow(tx)
+        _RELEASE.soon(tx, {})
+    except BaseException:
+        _undo(tx, begun)
+        raise
 
 
-def _wrapped(tx: Tx, sql: str, failed: Any, *, is_gone: bool) -> exc.DBAPIError:
-    if is_gone:
-        tx.invalidate(failed)
-    kind: Any = tx.dialect.loaded_dbapi.Error
-    return cast(
-        exc.DBAPIError,
-        exc.DBAPIError.instance(
-            sql, None, failed, kind, hide_parameters=True, connection_invalidated=is_gone, dialect=tx.dialect
-        ),
-    )
+def _undo(tx: Tx, begun: Soon) -> None:
+    if tx.invalidated:
+        return
+    driver.forget(tx)
+    if begun.is_there:
+        _ROLL_BACK.run(tx, {})
+        _RELEASE.run(tx, {})
+
+
+_SAVEPOINT, _ROLL_BACK, _RELEASE = (
+    Prepared(sa.text(said)) for said in ("SAVEPOINT within", "ROLLBACK TO SAVEPOINT within", "RELEASE SAVEPOINT within")
+)

@@ -4,7 +4,7 @@ An item belongs to a corpus (an agent, an archive, a folder). Entries are number
 lock, so that whoever has seen all entries up to a stamp has missed none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from holdfast.store.columns import Moment
 from holdfast.store.prepared import Prepared, PreparedInsert, Variants, among
-from holdfast.store.table import Actor, Tx, clock, count_up, insert_or_replace, metadata
+from holdfast.store.table import Actor, Counter, Replacing, Tx, clock, metadata
 
 entries = sa.Table(
     "search_entries",
@@ -117,6 +117,8 @@ _ROWS = sa.select(*(e[name] for name in _NAMES)).where(e.organization_id == sa.b
 _MOST = sa.bindparam("most", type_=sa.BigInteger)
 _LATER = sa.tuple_(e.stamp, e.item_id) > sa.tuple_(sa.bindparam("stamp"), sa.bindparam("item"))
 _ADD = PreparedInsert(entries)
+_PUT = Replacing(entries)
+_STAMPS = Counter(stamps.c.stamp)
 _SET_VECTORS = Prepared(
     entries.update()
     .where(
@@ -179,12 +181,10 @@ def resign(tx: Tx, name: str, owner: str) -> None:
     tx.execute(workers.delete().where(workers.c.name == name, workers.c.owner == owner))
 
 
-def put(tx: Tx, rows: Sequence[EntryRow]) -> None:
-    """Store entries of one organization and kind, new or changed, under the next stamp."""
-    if not rows:
-        return
-    stamp = _stamp(tx, rows[0].organization_id, rows[0].kind)
-    tx.execute(insert_or_replace(tx, entries), [{**_values(row), "stamp": stamp} for row in rows])
+def put(tx: Tx, rows: Sequence[EntryRow], stamp: int) -> None:
+    """Store entries of one organization and kind, new or changed, under a stamp that is held for them."""
+    if rows:
+        _PUT.run_many(tx, [{**_values(row), "stamp": stamp} for row in rows])
 
 
 def add(tx: Tx, rows: Sequence[EntryRow]) -> Sequence[EntryRow]:
@@ -280,7 +280,7 @@ def forget(tx: Tx, corpus: Corpus) -> int:
     stamp = _stamp(tx, corpus.organization_id, corpus.kind)
     gone = tx.execute(entries.delete().where(*_within(corpus), ~IS_MARK)).rowcount
     mark = EntryRow(corpus.organization_id, corpus.id, corpus.kind, corpus.id, is_gone=True, stamp=stamp)
-    tx.execute(insert_or_replace(tx, entries), _values(mark))
+    _PUT.run_many(tx, [_values(mark)])
     return gone
 
 
@@ -292,9 +292,9 @@ def forget_some(tx: Tx, corpus: Corpus, *where: sa.ColumnElement[bool]) -> int:
     return tx.execute(entries.update().where(some).values(**empty, is_gone=True, stamp=stamp)).rowcount
 
 
-def hold(tx: Tx, organization_id: str, kind: str) -> None:
-    """Keep others from writing or dropping entries of a kind until the transaction ends."""
-    _stamp(tx, organization_id, kind)
+def hold(tx: Tx, organization_id: str, kind: str) -> Callable[[], int]:
+    """Keep others from writing or dropping entries of a kind until the transaction ends; the stamp for it."""
+    return _STAMPS.up(tx, {"organization_id": organization_id, "kind": kind})
 
 
 def waiting(tx: Tx, who: Actor, corpus: str) -> dict[str, int]:
@@ -326,4 +326,4 @@ def _values(row: EntryRow) -> dict[str, Any]:
 
 
 def _stamp(tx: Tx, organization_id: str, kind: str) -> int:
-    return count_up(tx, stamps.c.stamp, {"organization_id": organization_id, "kind": kind})
+    return hold(tx, organization_id, kind)()

@@ -3,7 +3,7 @@
 Every function takes `Who` and names its organization in the statement: there is no way around it here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
@@ -62,9 +62,13 @@ class Rows(Generic[E]):
         return Prepared(self._select.where(*mine))
 
     @cached_property
-    def _update(self) -> sa.Update:
-        mine = sa.and_(self.c.organization_id == sa.bindparam("the_org"), self.c.id == sa.bindparam("the_id"))
-        return self.table.update().where(mine).returning(self.table)
+    def _mine(self) -> Where:
+        return sa.and_(self.c.organization_id == sa.bindparam("the_org"), self.c.id == sa.bindparam("the_id"))
+
+    @cached_property
+    def changing(self) -> sa.Update:
+        """The update of one row, which answers with it."""
+        return self.table.update().where(self._mine).returning(self.table)
 
     @cached_property
     def _insert(self) -> Prepared:
@@ -73,6 +77,11 @@ class Rows(Generic[E]):
     @cached_property
     def _updates(self) -> dict[tuple[str, ...], Prepared]:
         """An update for each set of columns that is ever changed together."""
+        return {}
+
+    @cached_property
+    def _settings(self) -> dict[tuple[str, ...], Prepared]:
+        """The same without an answer."""
         return {}
 
     @cached_property
@@ -87,7 +96,8 @@ class Rows(Generic[E]):
         return {name: getattr(entity, name) for name in self._names}
 
     def insert(self, tx: Tx, entity: E) -> E:
-        self._insert.run(tx, self.values(entity))
+        """A new row; on PostgreSQL it may be stored with the next statement, or at the end of a `savepoint`."""
+        self._insert.soon(tx, self.values(entity))
         return entity
 
     def insert_many(self, tx: Tx, entities: Sequence[E]) -> None:
@@ -138,17 +148,28 @@ class Rows(Generic[E]):
         computed = {name: value for name, value in sent.items() if isinstance(value, sa.ClauseElement)}
         if computed:
             given = {name: sent[name] for name in sent if name not in computed}
-            row = tx.execute(self._update.values(computed), given | key).one_or_none()
+            row = tx.execute(self.changing.values(computed), given | key).one_or_none()
         else:
             row = self._change(tuple(sent)).row(tx, sent | key)
         if row is None:
             raise self.missing(id)
         return self.load(row)
 
+    def set(self, tx: Tx, who: Actor, id: str, values: Mapping[str, Any]) -> datetime:
+        """Set columns of a row that is known to be there; when it was."""
+        moment = now()
+        sent = {"updated_at": moment, "last_updated_by_id": who.user_id, **values}
+        names = tuple(sent)
+        setting = self._settings.get(names)
+        if setting is None:
+            setting = self._settings[names] = Prepared(self.table.update().where(self._mine), names)
+        setting.soon(tx, sent | {"the_org": who.organization_id, "the_id": id})
+        return moment
+
     def _change(self, names: tuple[str, ...]) -> Prepared:
         change = self._updates.get(names)
         if change is None:
-            change = self._updates[names] = Prepared(self._update, names)
+            change = self._updates[names] = Prepared(self.changing, names)
         return change
 
     def delete(self, tx: Tx, who: Actor, id: str) -> None:
@@ -244,20 +265,44 @@ def take_sequence(tx: Tx, name: str, count: int) -> int:
     return _engine_of(tx).take_sequence(tx, name, count)
 
 
-def insert_or_replace(tx: Tx, table: sa.Table) -> sa.Insert:
-    """An insert that takes the place of the row with the same primary key."""
-    statement: Any = _engine_of(tx).insert(table)
+class Replacing:
+    """Puts whole rows into a table, each in the place of the row with the same primary key."""
+
+    def __init__(self, table: sa.Table) -> None:
+        self._by_engine = {engine: Prepared(_replacing(engine, table)) for engine in (sqlite, postgres)}
+
+    def run_many(self, tx: Tx, each: Sequence[Mapping[str, Any]]) -> None:
+        self._by_engine[_engine_of(tx)].run_many(tx, each)
+
+
+def _replacing(engine: Any, table: sa.Table) -> sa.Insert:
+    statement = engine.insert(table)
     keys = [column.name for column in table.primary_key]
     others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=others)
 
 
-def count_up(tx: Tx, column: sa.Column[int], row: Mapping[str, Any]) -> int:
-    """Add one to a counter, whose row is made when it is missing; nobody else counts until the transaction ends."""
-    statement: Any = _engine_of(tx).insert(column.table).values({**row, column.name: 1})
-    keys = [key.name for key in column.table.primary_key]
-    counted = statement.on_conflict_do_update(index_elements=keys, set_={column.name: column + 1})
-    return tx.execute(counted.returning(column)).scalar_one()
+class Counter:
+    """A column that counts; the row of a counter is made when it is missing."""
+
+    def __init__(self, column: sa.Column[int]) -> None:
+        self._by_engine = {engine: Prepared(_counting(engine, column)) for engine in (sqlite, postgres)}
+
+    def up(self, tx: Tx, key: Mapping[str, Any]) -> Callable[[], int]:
+        """Add one: what it is then, once it is asked for. Nobody else counts until the transaction ends."""
+        counted = self._by_engine[_engine_of(tx)].soon(tx, key)
+
+        def count() -> int:
+            row = counted.row()
+            return row[0] if row else 0
+
+        return count
+
+
+def _counting(engine: Any, column: sa.Column[int]) -> sa.Insert:
+    table, keys = column.table, [key.name for key in column.table.primary_key]
+    statement = engine.insert(table).values({**{name: sa.bindparam(name) for name in keys}, column.name: 1})
+    return statement.on_conflict_do_update(index_elements=keys, set_={column.name: column + 1}).returning(column)
 
 
 def clock(tx: Tx, ahead: timedelta = timedelta()) -> sa.ColumnElement[Any]:

@@ -1,7 +1,7 @@
 """The tables of tools and of their links to agents."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from holdfast.errors import BadRequest, NotFound
 from holdfast.kit.clock import now
 from holdfast.kit.ids import new_id
 from holdfast.kit.page import Page
-from holdfast.store.prepared import Prepared, among
+from holdfast.store.prepared import Prepared, PreparedInsert, among, savepoint
 from holdfast.store.table import Rows, Tx, Where, metadata
 from holdfast.tools.builtin import registry
 from holdfast.tools.builtin.tool import Builtin
@@ -46,6 +46,7 @@ _LINKS = Prepared(
     .order_by(link.agent_id, link.position, link.tool_id)
 )
 
+_LINK = PreparedInsert(agents_tools)
 _OF_AGENT = Prepared(
     sa.select(rows.table)
     .join(agents_tools, sa.and_(link.organization_id == rows.c.organization_id, link.tool_id == rows.c.id))
@@ -71,7 +72,7 @@ def ensure_builtins(tx: Tx, who: Who) -> None:
     if not missing:
         return
     try:
-        with tx.begin_nested():
+        with savepoint(tx):
             rows.insert_many(tx, [_row_of(who, builtin) for builtin in missing])
     except IntegrityError:
         ensure_builtins(tx, who)  # another request was faster, and has committed
@@ -138,7 +139,7 @@ def upsert(tx: Tx, who: Who, new: CreateTool, project_id: str | None = None) -> 
     if what.name in registry.names():
         raise _reserved(what.name)
     try:
-        with tx.begin_nested():
+        with savepoint(tx):
             return rows.insert(tx, _made(who, new, what, project_id))
     except IntegrityError:
         return upsert(tx, who, new, project_id)  # another request was faster, and has committed
@@ -161,7 +162,13 @@ def delete(tx: Tx, who: Who, id: str) -> None:
 
 
 def of_agent(tx: Tx, who: Who, agent_id: str) -> list[Tool]:
-    return [rows.load(row) for row in _OF_AGENT.rows(tx, {"org": who.organization_id, "agent": agent_id})]
+    return ask_of_agent(tx, who, agent_id)()
+
+
+def ask_of_agent(tx: Tx, who: Who, agent_id: str) -> Callable[[], list[Tool]]:
+    """The tools of an agent, taken when they are needed."""
+    found = _OF_AGENT.soon(tx, {"org": who.organization_id, "agent": agent_id})
+    return lambda: [rows.load(row) for row in found.rows()]
 
 
 def of_agents(tx: Tx, who: Who, agent_ids: Iterable[str]) -> dict[str, list[Tool]]:
@@ -185,7 +192,7 @@ def link_to(tx: Tx, who: Who, agent_id: str, tools: Sequence[Tool], first: int =
             {"organization_id": who.organization_id, "agent_id": agent_id, "tool_id": tool.id, "position": position}
             for position, tool in enumerate(tools, first)
         ]
-        tx.execute(agents_tools.insert(), links)
+        _LINK.run_many(tx, links)
 
 
 def attach(tx: Tx, who: Who, agent_id: str, tool_id: str) -> Tool:

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 from holdfast.agents import store as agents
-from holdfast.agents.compile import recompile, stale
+from holdfast.agents.compile import PromptSources, recompile, sources_of, stale
 from holdfast.agents.model import Agent, AutoRecall
 from holdfast.agents.wire import context_window
 from holdfast.auth.model import Who
@@ -121,7 +121,9 @@ def begin(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Begun:
         return Begun(first, [], None, is_joined=True)
     begun = Begun(run, inputs.stored(asked.body, run), None)
     run.input = [message.model_dump() for message in begun.inputs]
-    held = None if asked.is_async else leases.take(tx, thread, run, worker.id)
+    taking = None if asked.is_async else leases.take(tx, thread, run, worker.id)
+    equipment = Equipment.of(tx, asked.who, agent)
+    held = taking and taking()
     if held is None and not asked.queues:
         raise _busy(tx, asked.who, thread)
     if asked.is_async and thread.lease_run_id is None:
@@ -131,7 +133,8 @@ def begin(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Begun:
         run.status = "created"
     runs.insert(tx, run)
     if held is not None:
-        begun.turn = _assembled(tx, asked, begun, agent, _seen(tx, asked, worker, agent, held), chosen)
+        seen = _seen(tx, asked, worker, agent, held, equipment)
+        begun.turn = _assembled(tx, asked, begun, agent, seen, chosen)
     return begun
 
 
@@ -141,15 +144,16 @@ def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, worker: Worker) ->
     if stored.is_over or (stored.owner, stored.epoch) != (worker.id, begun.run.epoch):
         return None
     thread = threads.rows.get(tx, asked.who, begun.run.thread_id)
-    held = leases.take(tx, thread, begun.run, worker.id)
+    held = leases.take(tx, thread, begun.run, worker.id)()
     if held is None:
         return None
     agent = agents.get(tx, asked.who, thread.agent_id)
+    equipment = Equipment.of(tx, asked.who, agent)
     chosen = _model(worker, models, asked, agent, held)
     if begun.run.status == "created":
         begun.run.status, begun.run.started_at = "running", now()
         runs.change(tx, asked.who, begun.run.id, {"status": "running", "started_at": begun.run.started_at})
-    return _assembled(tx, asked, begun, agent, _seen(tx, asked, worker, agent, held), chosen)
+    return _assembled(tx, asked, begun, agent, _seen(tx, asked, worker, agent, held, equipment), chosen)
 
 
 def peek(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Turn:
@@ -158,11 +162,24 @@ def peek(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Turn:
     run = _run(asked, agent, thread, "")
     chosen = _model(worker, models, asked, agent, thread)
     begun = Begun(run, inputs.stored(asked.body, run), None)
-    turn = _turn(tx, asked, begun, agent, Seen(thread, messages.window(tx, asked.who, thread)), chosen)
+    seen = Seen(thread, messages.window(tx, asked.who, thread), Equipment.of(tx, asked.who, agent).tools())
+    turn = _turn(asked, begun, agent, seen, chosen)
     text = stale(tx, asked.who, agent, thread)
     if text is not None:
         turn.window[0] = turn.window[0].model_copy(update={"content": [TextPart(text=text)]})
     return turn
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a turn has from its agent, asked for and taken when it is needed."""
+
+    prompt: PromptSources
+    tools: Callable[[], list[Tool]]
+
+    @classmethod
+    def of(cls, tx: Tx, who: Who, agent: Agent) -> Self:
+        return cls(sources_of(tx, who, agent), tools.ask_of_agent(tx, who, agent.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +188,19 @@ class Seen:
 
     thread: Thread
     window: list[Message]
+    tools: Sequence[Tool]
     transcript: GrowingTranscript = field(default_factory=GrowingTranscript)
 
 
-def _seen(tx: Tx, asked: Asked, worker: Worker, agent: Agent, thread: Thread) -> Seen:
+def _seen(tx: Tx, asked: Asked, worker: Worker, agent: Agent, thread: Thread, equipment: Equipment) -> Seen:
     """The window of a thread that is held: as this process left it, if nobody else had it since."""
     kept = worker.transcripts.take(thread)
-    sections = recompile(tx, asked.who, agent, thread)
+    sections = recompile(tx, asked.who, agent, thread, equipment.prompt)
     if kept is None:
-        return Seen(thread, messages.window(tx, asked.who, thread))
+        return Seen(thread, messages.window(tx, asked.who, thread), equipment.tools())
     if sections is not None:
         kept.window[0] = kept.window[0].model_copy(update={"content": [TextPart(text=sections.text)]})
-    return Seen(thread, kept.window, kept.transcript)
+    return Seen(thread, kept.window, equipment.tools(), kept.transcript)
 
 
 def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: Chosen) -> Turn:
@@ -194,12 +212,12 @@ def _assembled(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, cho
         terms = waiting.Terms(chosen.context_window, chosen.worker.approval_hours, asked.moves_on)
         entered = waiting.enter(tx, taken, begun.inputs, terms)
     begun = replace(begun, inputs=entered.inputs, answered=entered.answered)
-    turn = _turn(tx, asked, begun, agent, seen, chosen)
+    turn = _turn(asked, begun, agent, seen, chosen)
     turn.settled = settled
     return turn
 
 
-def _turn(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: Chosen) -> Turn:
+def _turn(asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: Chosen) -> Turn:
     """The turn with everything that the loop needs in memory."""
     body = asked.body
     if asked.auto_recall is not None:
@@ -209,7 +227,7 @@ def _turn(tx: Tx, asked: Asked, begun: Begun, agent: Agent, seen: Seen, chosen: 
         run=begun.run,
         agent=agent,
         thread=seen.thread,
-        tools=_tools(tools.of_agent(tx, asked.who, agent.id), body, agent),
+        tools=_tools(seen.tools, body, agent),
         window=seen.window,
         transcript=seen.transcript,
         inputs=begun.inputs,

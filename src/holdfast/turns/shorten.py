@@ -77,7 +77,7 @@ def _nothing_to_do(thread: Thread, window: list[Message], wish: Wish) -> Compact
 
 
 def _end(tx: Tx, turn: Turn, *, succeeded: bool) -> None:
-    leases.release(tx, turn.thread)
+    leases.release(tx, turn.thread).be_sure()
     run = turn.run
     run.stop_reason = "end_turn" if succeeded else "error"
     run.status, run.completed_at, run.total_duration_ns = status_of(run.stop_reason), now(), turn.elapsed_ns

@@ -7,6 +7,7 @@ from typing import Any
 from holdfast.errors import AppError
 from holdfast.kit.reply import encode
 from holdfast.messages.model import ToolCallPart, ToolReturnPart
+from holdfast.store.prepared import savepoint
 from holdfast.tools.builtin import arguments, registry
 from holdfast.tools.builtin.context import LookContext, ToolContext
 from holdfast.tools.builtin.tool import Builtin, ToolError
@@ -21,7 +22,7 @@ def run(ctx: ToolContext, call: ToolCallPart, return_char_limit: int = RETURN_CH
     try:
         builtin = _known(call.name)
         given = arguments.read(builtin, call.arguments)
-        with ctx.tx.begin_nested():
+        with savepoint(ctx.tx):
             value = builtin.function(replace(ctx, cause=replace(ctx.cause, tool_call_id=call.id)), **given)
     except (ToolError, AppError) as refused:
         return _answer(call, str(refused), "error", return_char_limit)
