@@ -3,8 +3,28 @@
 import socket
 import threading
 from contextlib import suppress
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
+
+COMMIT, ROLLBACK = b"COMMIT\0", b"ROLLBACK\0"
+"""How a transaction of PostgreSQL ends, as its client says it and as its server answers."""
+
+
+@dataclass
+class Trap:
+    """Breaks the connection at one of the commits of the transactions that name something."""
+
+    name: bytes
+    at: int
+    loses: Literal["commit", "answer"]
+    """What does not arrive."""
+    seen: int = 0
+    """How many commits there have been."""
+
+    @property
+    def is_sprung(self) -> bool:
+        return self.seen >= self.at
 
 
 class Cable:
@@ -18,6 +38,7 @@ class Cable:
         """New connections are closed at once, as long as this is so."""
         self.cut_before = b""
         """Cut, once, instead of passing on an answer that holds this."""
+        self.trap: Trap | None = None
 
     @property
     def port(self) -> int:
@@ -56,18 +77,50 @@ class Cable:
                     continue
                 far = socket.create_connection(("127.0.0.1", self._port))
                 self._open += [near, far]
-                threading.Thread(target=self._relay, args=(near, far), daemon=True).start()
-                threading.Thread(target=self._relay, args=(far, near), daemon=True).start()
+                wire = _Wire(self, near, far)
+                for source in (near, far):
+                    threading.Thread(target=wire.relay, args=(source,), daemon=True).start()
 
-    def _relay(self, source: socket.socket, sink: socket.socket) -> None:
+
+@dataclass
+class _Wire:
+    """One connection, and what is known of the transaction on it."""
+
+    cable: Cable
+    near: socket.socket
+    far: socket.socket
+    named: bool = field(default=False, init=False)
+    caught: bool = field(default=False, init=False)
+
+    def relay(self, source: socket.socket) -> None:
+        sink, breaks = (self.far, self._breaks_on) if source is self.near else (self.near, self._breaks_back)
         with suppress(OSError):
             while data := source.recv(65_536):
-                if self.cut_before and self.cut_before in data:
-                    self.cut_before = b""
+                if breaks(data):
                     break
                 sink.sendall(data)
         _close(source)
         _close(sink)
+
+    def _breaks_on(self, data: bytes) -> bool:
+        """On the way to the server."""
+        trap = self.cable.trap
+        if trap is None:
+            return False
+        self.named = self.named or trap.name in data
+        if self.named and COMMIT in data:
+            trap.seen += 1
+            self.caught = trap.seen == trap.at
+        if COMMIT in data or ROLLBACK in data:
+            self.named = False
+        return self.caught and trap.loses == "commit"
+
+    def _breaks_back(self, data: bytes) -> bool:
+        """On the way to the client."""
+        if self.cable.cut_before and self.cable.cut_before in data:
+            self.cable.cut_before = b""
+            return True
+        return self.caught and COMMIT in data
 
 
 def _close(end: socket.socket) -> None:

@@ -8,15 +8,16 @@ import pytest
 
 from tests.fakes.openai_script import Reply
 from tests.fakes.openai_server import OpenAIServer
-from tests.harness.cable import Cable
+from tests.harness.cable import Cable, Trap
 from tests.harness.fleet import FreshServer
 from tests.harness.postgres import Postgres
 from tests.harness.tenants import Org, new_org
 from tests.harness.waiting import until
-from tests.messages.talking import agent, of_agent, say, texts
+from tests.messages.talking import Json, agent, of_agent, say, texts
 from tests.turns.backgrounds import over, run_of
 from tests.turns.listening import Later, active, user
 from tests.turns.test_faults import MODES
+from tests.turns.test_kill_matrix import is_whole
 from tests.turns.test_survival import chats, later, notes
 from tests.turns.test_tool_calls import INSERT, NOTES
 
@@ -69,27 +70,23 @@ def test_lost_connections_are_noticed_by_nobody(org: Org, cable: Cable) -> None:
     assert {each["id"] for each in org.http.get("/v1/agents/").json()} == set(made)
 
 
+SENT = b"a message like no other"
+
+
 @pytest.fixture
-def lost_beginning(org: Org, postgres: Postgres, cable: Cable) -> None:
-    """The next run is stored, but the answer to its commit is lost with the connection."""
+def forgetful(org: Org, postgres: Postgres) -> None:
+    """The database cannot tell what came of a transaction."""
     name = org.server.env["LETTA_PG_URI"].rpartition("/")[2]
     with psycopg.connect(postgres.uri(name)) as database:
-        database.execute(
-            """
-            CREATE FUNCTION holdfast.tell() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN RAISE NOTICE 'a run begins'; RETURN NULL; END $$;
-            CREATE CONSTRAINT TRIGGER tell AFTER INSERT ON holdfast.runs DEFERRABLE INITIALLY DEFERRED
-            FOR EACH ROW EXECUTE FUNCTION holdfast.tell();
-            """
-        )
-    cable.cut_before = b"a run begins"
+        database.execute("ALTER FUNCTION pg_catalog.pg_xact_status(xid8) RENAME TO forgotten")
 
 
 @pytest.mark.contract("turns.database-away.beginning")
-@pytest.mark.usefixtures("lost_beginning")
-def test_a_run_that_began_unnoticed_holds_nobody_up(org: Org, models: OpenAIServer) -> None:
+@pytest.mark.usefixtures("forgetful")
+def test_a_run_that_began_unnoticed_holds_nobody_up(org: Org, models: OpenAIServer, cable: Cable) -> None:
     owner = agent(org)
-    lost = org.http.post(f"/v1/agents/{owner}/messages", json=user("hello"))
+    cable.trap = Trap(SENT, 1, "answer")
+    lost = org.http.post(f"/v1/agents/{owner}/messages", json=user(SENT.decode()))
     assert lost.status_code == 503, lost.text
     (run,) = active(org, owner)
     assert say(org, f"agents/{owner}", "REPLY on")["messages"][-1]["content"] == "on"
@@ -99,12 +96,38 @@ def test_a_run_that_began_unnoticed_holds_nobody_up(org: Org, models: OpenAIServ
     assert texts(of_agent(org, owner, order="asc")) == ["REPLY on", "on"]
 
 
-@pytest.mark.usefixtures("lost_beginning")
-def test_a_background_run_that_began_unnoticed_goes_on(org: Org, models: OpenAIServer) -> None:
+@pytest.mark.usefixtures("forgetful")
+def test_a_background_run_that_began_unnoticed_goes_on(org: Org, models: OpenAIServer, cable: Cable) -> None:
     owner = agent(org)
-    lost = org.http.post(f"/v1/agents/{owner}/messages/async", json=user("REPLY here"))
+    cable.trap = Trap(SENT, 1, "answer")
+    lost = org.http.post(f"/v1/agents/{owner}/messages/async", json=user(f"{SENT.decode()}: REPLY here"))
     assert lost.status_code == 503, lost.text
     (run,) = active(org, owner)
     assert over(org, run["id"])["status"] == "completed"
-    assert texts(of_agent(org, owner, order="asc")) == ["REPLY here", "here"]
+    assert texts(of_agent(org, owner, order="asc"))[1:] == ["here"]
     assert len(models.chats) == 1
+
+
+def _as_json(org: Org, owner: str) -> Json:
+    refused = org.http.post(f"/v1/agents/{owner}/messages", json=user("hello"))
+    assert refused.status_code == 503, refused.text
+    return {"message": refused.json()["detail"]}
+
+
+@pytest.mark.contract("turns.lost-answers.unknown")
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("mode", ["json", "steps", "tokens", "background steps", "async"])
+def test_a_step_of_which_nothing_can_be_learned_ends_its_run(
+    org: Org, models: OpenAIServer, cable: Cable, mode: str
+) -> None:
+    models.queue(Reply("I write it down.", calls=(INSERT,)))
+    owner = agent(org, **NOTES)
+    cable.trap = Trap(b"I write it down.", 1, "answer")
+    failed = {**MODES, "json": _as_json}[mode](org, owner)
+    assert "could not say whether it is" in failed["message"]
+    (run,) = org.http.get("/v1/runs/", params={"agent_id": owner}).json()
+    assert (run["status"], run["stop_reason"]) == ("failed", "error")
+    assert texts(of_agent(org, owner, order="asc")) == ["hello", "I write it down."]
+    assert notes(org, owner) == "Likes tea."
+    assert say(org, f"agents/{owner}", "REPLY on")["messages"][-1]["content"] == "on"
+    assert is_whole(models.chats[-1].body["messages"])

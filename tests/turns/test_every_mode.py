@@ -101,10 +101,10 @@ def test_every_mode_says_the_same(org: Org, models: OpenAIServer, kind: str, mod
     models.queue(*script, *script)
     expected = _as_json(org, agent(org, **fields))
     found = MODES[mode](org, agent(org, **fields))
-    assert list(map(_told, found)) == list(map(_told, expected))
+    assert list(map(told, found)) == list(map(told, expected))
 
 
-def _told(message: Json) -> Json:
+def told(message: Json) -> Json:
     """What a message tells, in whatever form it came."""
     kept: dict[str, Any] = {"type": message["message_type"]}
     for name in ("content", "reasoning", "source", "signature", "status", "tool_return"):

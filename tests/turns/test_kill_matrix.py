@@ -77,10 +77,10 @@ class Scene:
             assert notes.count(LINE) == 1
         said = say(self.org, f"agents/{self.agent_id}", "REPLY still here")["messages"]
         assert "still here" in texts(said)
-        assert _is_whole(models.chats[-1].body["messages"])
+        assert is_whole(models.chats[-1].body["messages"])
 
 
-def _is_whole(sent: list[Json]) -> bool:
+def is_whole(sent: list[Json]) -> bool:
     """Is every call directly followed by its return, and every return preceded by its call?"""
     waiting = set[str]()
     for message in sent:

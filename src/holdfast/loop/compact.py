@@ -218,7 +218,7 @@ async def _put(db: Database, turn: Turn, order: Order, plan: Plan, text: str) ->
         text = with_question(_task(turn, order, plan), text)
     count, used = len(turn.window), int(_tokens(turn, context.build(turn)) * turn.scale)
     summary = commit.message_of(turn, "summary", [TextPart(text=text)])
-    stored = await db.write(_store, turn, plan, summary)
+    stored = await db.insist(_store, turn, plan, summary)
     if stored is None:
         return None
     turn.thread, turn.window = stored

@@ -18,6 +18,7 @@ from holdfast.loop.act import Planned, act, arguments_of, changing, limit, look,
 from holdfast.loop.rules import REFUSED
 from holdfast.loop.state import Turn
 from holdfast.messages.model import ToolCallPart, ToolReturnPart
+from holdfast.runs import leases
 from holdfast.store.database import Database
 from holdfast.store.table import Tx
 from holdfast.tools.builtin import registry, run
@@ -160,6 +161,7 @@ def _is_name(text: str) -> bool:
 
 def _changed(tx: Tx, turn: Turn, planned: Planned) -> ToolReturnPart:
     """Run a tool that changes something, in a transaction of its own."""
+    leases.keep(tx, turn.thread, spoken=None).be_sure()
     (returned,) = act(changing(tx, turn, None), [planned])
     return returned
 

@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from holdfast.errors import AppError, Conflict, Unavailable
-from holdfast.store import postgres, sqlite
+from holdfast.store import outcome, postgres, sqlite
 from holdfast.store.cipher import Cipher
 from holdfast.store.prepared import Prepared
 from holdfast.store.table import Tx
@@ -34,11 +34,26 @@ AWAY_S = 30.0
 AGAIN_S = 0.5
 """How long it is insisted on a write while the database is away, and how often it is tried."""
 
+LOOK_AGAIN_S = 0.1
+"""How often the database is asked what came of a transaction."""
+
 log = logging.getLogger("holdfast.store")
 
 
 class DatabaseAway(Unavailable):
     """The database did not answer, and nothing of the unit of work was stored."""
+
+
+class Unanswered(Unavailable):
+    """The connection broke while a unit of work was committed, which may have happened."""
+
+    def __init__(self, reason: str, unit: "_Unit[Any]") -> None:
+        super().__init__(
+            "The connection to the database broke while something was stored, and the database could not say whether "
+            f"it is: {reason}. Look before you send it again."
+        )
+        self.reason = reason
+        self.unit = unit
 
 
 class Database:
@@ -62,9 +77,36 @@ class Database:
         )
 
     async def write(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._writers, lambda: self._guarded(True, lambda tx: fn(tx, *args, **kwargs))
+        """Do it once, also when the connection breaks while it is committed."""
+        for _ in range(ATTEMPTS):
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._writers, lambda: self._guarded(True, lambda tx: fn(tx, *args, **kwargs))
+                )
+            except Unanswered as lost:
+                if await self._is_stored(lost):
+                    return lost.unit.found
+        raise DatabaseAway(
+            f"The database did not answer: {ATTEMPTS} connections broke, each while it was to store this."
         )
+
+    async def _is_stored(self, lost: Unanswered) -> bool:
+        """What came of a unit of work whose commit was not answered, as soon as the database can tell."""
+        number, until = lost.unit.number, time.monotonic() + AWAY_S
+        if number == outcome.NOTHING:
+            return False
+        while number is not None and time.monotonic() < until:
+            try:
+                status = await self.read(outcome.status, number)
+            except DatabaseAway:
+                status = None
+            except AppError as refused:
+                raise lost from refused
+            if status in outcome.FINAL:
+                log.warning("a commit that was not answered is %s: %s", status, lost.reason)
+                return status == outcome.COMMITTED
+            await asyncio.sleep(LOOK_AGAIN_S)
+        raise lost
 
     async def insist(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """A write whose loss would cost more than a wait: a database that is away for a moment is waited for."""
@@ -112,6 +154,8 @@ class Database:
                 undone = not (writing and unit.is_done)
                 if attempt < ATTEMPTS and _passing(failed, undone):
                     continue
+                if failed.connection_invalidated and not undone:
+                    raise Unanswered(_reason(failed), unit) from failed
                 raise _explained(failed, undone) from failed
         raise AssertionError("unreachable")
 
@@ -119,16 +163,19 @@ class Database:
 class _Unit(Generic[R]):
     """A unit of work that knows whether it is done; what fails after that is its commit, which may have happened."""
 
-    __slots__ = ("_work", "is_done")
+    __slots__ = ("_work", "found", "is_done", "number")
 
     def __init__(self, work: Callable[[Tx], R]) -> None:
         self._work = work
         self.is_done = False
+        self.number: str | None = None
 
     def __call__(self, tx: Tx) -> R:
-        found = self._work(tx)
+        outcome.begin(tx)
+        self.found = self._work(tx)
+        self.number = outcome.noted(tx)
         self.is_done = True
-        return found
+        return self.found
 
 
 class _Runner(Protocol):
@@ -202,8 +249,12 @@ def _passing(failed: exc.DBAPIError, undone: bool) -> bool:
     return getattr(failed.orig, "sqlstate", None) in TRANSIENT or (failed.connection_invalidated and undone)
 
 
+def _reason(failed: exc.DBAPIError) -> str:
+    return str(failed.orig).strip().split("\n")[0].rstrip(".")
+
+
 def _explained(failed: exc.DBAPIError, undone: bool = False) -> AppError:
-    reason = str(failed.orig).strip().split("\n")[0]
+    reason = _reason(failed)
     if isinstance(failed, exc.IntegrityError):
         return Conflict(f"This would break a rule of the data: {reason}.")
     if "disk is full" in reason or "No space left" in reason:
@@ -211,5 +262,5 @@ def _explained(failed: exc.DBAPIError, undone: bool = False) -> AppError:
     if "readonly database" in reason:
         return Unavailable("The database file is not writable; check its owner and the mount of its directory.")
     if failed.connection_invalidated or isinstance(failed, exc.OperationalError):
-        return (DatabaseAway if undone else Unavailable)(f"The database did not answer: {reason.rstrip('.')}.")
+        return (DatabaseAway if undone else Unavailable)(f"The database did not answer: {reason}.")
     return AppError(f"The database refused a statement: {reason}.")

@@ -150,7 +150,7 @@ def claim(tx: Tx, asked: Asked, begun: Begun, models: Models, worker: Worker) ->
     agent = agents.get(tx, asked.who, thread.agent_id)
     equipment = Equipment.of(tx, asked.who, agent)
     chosen = _model(worker, models, asked, agent, held)
-    if begun.run.status == "created":
+    if stored.status == "created":
         begun.run.status, begun.run.started_at = "running", now()
         runs.change(tx, asked.who, begun.run.id, {"status": "running", "started_at": begun.run.started_at})
     return _assembled(tx, asked, begun, agent, _seen(tx, asked, worker, agent, held, equipment), chosen)

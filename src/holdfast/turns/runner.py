@@ -293,7 +293,7 @@ class Runner:
         await self._ports.models.server.settle()
         turn = await self._line.stand(live)
         if turn is None:
-            await self._db.write(runs.mark_cancelled, live.asked.who, [live.run_id])
+            await self._insist(live, lambda: self._db.write(runs.mark_cancelled, live.asked.who, [live.run_id]))
             live.end(Ended("cancelled", live.begun.past.spent))
         return turn
 
