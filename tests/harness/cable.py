@@ -13,12 +13,12 @@ COMMIT, ROLLBACK = b"COMMIT\0", b"ROLLBACK\0"
 
 @dataclass
 class Trap:
-    """Breaks the connection at one of the commits of the transactions that name something."""
+    """Breaks all connections at one of the commits of the transactions that name something."""
 
     name: bytes
     at: int
-    loses: Literal["commit", "answer"]
-    """What does not arrive."""
+    loses: Literal["commit", "answer", "patience"]
+    """What does not arrive; without patience the connection breaks before the server can have an answer."""
     seen: int = 0
     """How many commits there have been."""
 
@@ -99,6 +99,8 @@ class _Wire:
                 if breaks(data):
                     break
                 sink.sendall(data)
+                if self.caught and self.cable.trap and self.cable.trap.loses == "patience":
+                    self.cable.cut()
         _close(source)
         _close(sink)
 
@@ -113,14 +115,19 @@ class _Wire:
             self.caught = trap.seen == trap.at
         if COMMIT in data or ROLLBACK in data:
             self.named = False
-        return self.caught and trap.loses == "commit"
+        return self._springs(trap.loses == "commit")
 
     def _breaks_back(self, data: bytes) -> bool:
         """On the way to the client."""
         if self.cable.cut_before and self.cable.cut_before in data:
             self.cable.cut_before = b""
             return True
-        return self.caught and COMMIT in data
+        return self._springs(COMMIT in data)
+
+    def _springs(self, is_time: bool) -> bool:
+        if self.caught and is_time:
+            self.cable.cut()
+        return self.caught and is_time
 
 
 def _close(end: socket.socket) -> None:

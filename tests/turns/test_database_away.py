@@ -70,14 +70,57 @@ def test_lost_connections_are_noticed_by_nobody(org: Org, cable: Cable) -> None:
     assert {each["id"] for each in org.http.get("/v1/agents/").json()} == set(made)
 
 
+def test_all_connections_of_a_busy_server_are_made_anew(org: Org, cable: Cable) -> None:
+    owner = agent(org)
+    for _ in range(5):
+        told = [Later(lambda: org.http.get(f"/v1/agents/{owner}").status_code) for _ in range(20)]
+        assert {each.result() for each in told} == {200}
+        cable.cut()
+        assert org.http.get(f"/v1/agents/{owner}").status_code == 200
+
+
+def database_of(org: Org, postgres: Postgres) -> psycopg.Connection:
+    """The database of a server, past the cable."""
+    return psycopg.connect(postgres.uri(org.server.env["LETTA_PG_URI"].rpartition("/")[2]))
+
+
+@pytest.fixture
+def slow(org: Org, postgres: Postgres) -> None:
+    """Steps take a moment to be committed."""
+    with database_of(org, postgres) as database:
+        database.execute(
+            """
+            CREATE FUNCTION holdfast.hold() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON holdfast.steps DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION holdfast.hold();
+            """
+        )
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_commit_that_goes_on_without_its_connection_is_waited_for(
+    org: Org, models: OpenAIServer, cable: Cable
+) -> None:
+    models.queue(Reply("I write it down.", calls=(INSERT,)))
+    owner = agent(org, **NOTES)
+    cable.trap = Trap(b"I write it down.", 1, "patience")
+    said = say(org, f"agents/{owner}", "hello")
+    assert cable.trap.is_sprung
+    assert said["usage"]["step_count"] == 2
+    assert texts(of_agent(org, owner, order="asc"))[:2] == ["hello", "I write it down."]
+    assert notes(org, owner) == "Likes tea."
+    assert len(models.chats) == 2
+    assert is_whole(models.chats[-1].body["messages"])
+
+
 SENT = b"a message like no other"
 
 
 @pytest.fixture
 def forgetful(org: Org, postgres: Postgres) -> None:
     """The database cannot tell what came of a transaction."""
-    name = org.server.env["LETTA_PG_URI"].rpartition("/")[2]
-    with psycopg.connect(postgres.uri(name)) as database:
+    with database_of(org, postgres) as database:
         database.execute("ALTER FUNCTION pg_catalog.pg_xact_status(xid8) RENAME TO forgotten")
 
 
@@ -116,18 +159,16 @@ def _as_json(org: Org, owner: str) -> Json:
 
 @pytest.mark.contract("turns.lost-answers.unknown")
 @pytest.mark.usefixtures("forgetful")
-@pytest.mark.parametrize("mode", ["json", "steps", "tokens", "background steps", "async"])
-def test_a_step_of_which_nothing_can_be_learned_ends_its_run(
-    org: Org, models: OpenAIServer, cable: Cable, mode: str
-) -> None:
-    models.queue(Reply("I write it down.", calls=(INSERT,)))
-    owner = agent(org, **NOTES)
-    cable.trap = Trap(b"I write it down.", 1, "answer")
-    failed = {**MODES, "json": _as_json}[mode](org, owner)
-    assert "could not say whether it is" in failed["message"]
-    (run,) = org.http.get("/v1/runs/", params={"agent_id": owner}).json()
-    assert (run["status"], run["stop_reason"]) == ("failed", "error")
-    assert texts(of_agent(org, owner, order="asc")) == ["hello", "I write it down."]
-    assert notes(org, owner) == "Likes tea."
-    assert say(org, f"agents/{owner}", "REPLY on")["messages"][-1]["content"] == "on"
-    assert is_whole(models.chats[-1].body["messages"])
+def test_a_step_of_which_nothing_can_be_learned_ends_its_run(org: Org, models: OpenAIServer, cable: Cable) -> None:
+    for mode in ("json", "steps", "tokens", "background steps", "async"):
+        models.queue(Reply(f"I write down {mode}.", calls=(INSERT,)))
+        owner = agent(org, **NOTES)
+        cable.trap = Trap(f"I write down {mode}.".encode(), 1, "answer")
+        failed = {**MODES, "json": _as_json}[mode](org, owner)
+        assert "could not say whether it is" in failed["message"]
+        (run,) = org.http.get("/v1/runs/", params={"agent_id": owner}).json()
+        assert (run["status"], run["stop_reason"]) == ("failed", "error")
+        assert texts(of_agent(org, owner, order="asc")) == ["hello", f"I write down {mode}."]
+        assert notes(org, owner) == "Likes tea."
+        assert say(org, f"agents/{owner}", "REPLY on")["messages"][-1]["content"] == "on"
+        assert is_whole(models.chats[-1].body["messages"])

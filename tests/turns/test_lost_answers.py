@@ -197,14 +197,17 @@ def test_a_turn_that_fills_its_window(org: Org, models: OpenAIServer, cable: Cab
 def test_a_turn_that_waits_for_another(org: Org, models: OpenAIServer, cable: Cable, loses: Loses) -> None:
     def turn(known_by: Known) -> None:
         models.reset()
-        owner, said = agent(org), Event()
-        models.queue(Reply("one", waits=said), Reply("two"))
+        owner, first_said, second_said = agent(org), Event(), Event()
+        models.queue(Reply("one", waits=first_said), Reply("two", waits=second_said))
         first = sending(org, f"agents/{owner}", "I like tea")
         until(lambda: len(models.chats) == 1, "the first turn's request")
         known_by(owner)
         second = sending(org, f"agents/{owner}", "and jam")
         until(lambda: len(active(org, owner)) == 2, "two runs")
-        said.set()
+        first_said.set()
+        until(lambda: len(models.chats) == 2, "the second turn's request")
+        assert [run["status"] for run in active(org, owner)] == ["running"]
+        second_said.set()
         assert [texts(each.result().json()["messages"]) for each in (first, second)] == [["one"], ["two"]]
         assert texts(of_agent(org, owner, order="asc")) == ["I like tea", "one", "and jam", "two"]
         (newest, _) = org.http.get("/v1/runs/", params={"agent_id": owner}).json()

@@ -69,6 +69,8 @@ class Database:
             each.dialect.holdfast_cipher = cipher  # pyright: ignore[reportAttributeAccessIssue] -- where EncryptedText finds it
         self._readers = ThreadPoolExecutor(threads, "holdfast-read")
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else threads, "holdfast-write")
+        self._attempts = max(ATTEMPTS, threads + 1)
+        """More than there are connections: all may be broken, and are found to be so one by one."""
         self._run: _Runner = _SqliteRunner(engine) if reading is None else _PostgresRunner(engine, reading)
 
     async def read(self, fn: Callable[Concatenate[Tx, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -146,13 +148,13 @@ class Database:
             engine.dispose()
 
     def _guarded(self, writing: bool, work: Callable[[Tx], R]) -> R:
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self._attempts + 1):
             unit = _Unit(work)
             try:
                 return self._run(writing, unit)
             except exc.DBAPIError as failed:
                 undone = not (writing and unit.is_done)
-                if attempt < ATTEMPTS and _passing(failed, undone):
+                if attempt < self._attempts and _passing(failed, undone):
                     continue
                 if failed.connection_invalidated and not undone:
                     raise Unanswered(_reason(failed), unit) from failed
