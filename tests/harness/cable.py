@@ -1,5 +1,6 @@
 """The network between a client and its server, which can be cut, for a moment or for longer."""
 
+import re
 import socket
 import threading
 from contextlib import suppress
@@ -7,8 +8,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self
 
-COMMIT, ROLLBACK = b"COMMIT\0", b"ROLLBACK\0"
+COMMIT = b"COMMIT\0"
 """How a transaction of PostgreSQL ends, as its client says it and as its server answers."""
+
+PLANNED = re.compile(rb"P.{4}(\w+)\0(COMMIT|ROLLBACK)\0", re.DOTALL)
+"""How a client gives one of these a name, by which it says it from then on."""
 
 
 @dataclass
@@ -91,6 +95,9 @@ class _Wire:
     far: socket.socket
     named: bool = field(default=False, init=False)
     caught: bool = field(default=False, init=False)
+    commits: list[bytes] = field(default_factory=lambda: [COMMIT], init=False)
+    ends: list[bytes] = field(default_factory=lambda: [COMMIT, b"ROLLBACK\0"], init=False)
+    """The words of this connection."""
 
     def relay(self, source: socket.socket) -> None:
         sink, breaks = (self.far, self._breaks_on) if source is self.near else (self.near, self._breaks_back)
@@ -106,15 +113,17 @@ class _Wire:
 
     def _breaks_on(self, data: bytes) -> bool:
         """On the way to the server."""
+        for name, word in PLANNED.findall(data):
+            self.ends.append(b"\0%b\0" % name)
+            self.commits += self.ends[-1:] if word == b"COMMIT" else []
         trap = self.cable.trap
         if trap is None:
             return False
         self.named = self.named or trap.name in data
-        if self.named and COMMIT in data:
+        if self.named and any(word in data for word in self.commits):
             trap.seen += 1
             self.caught = trap.seen == trap.at
-        if COMMIT in data or ROLLBACK in data:
-            self.named = False
+        self.named = self.named and not any(word in data for word in self.ends)
         return self._springs(trap.loses == "commit")
 
     def _breaks_back(self, data: bytes) -> bool:
