@@ -17,7 +17,7 @@ PLANNED = re.compile(rb"P.{4}(\w+)\0(COMMIT|ROLLBACK)\0", re.DOTALL)
 
 @dataclass
 class Trap:
-    """Breaks all connections at one of the commits of the transactions that name something."""
+    """Breaks the connection at one of the commits of the transactions that name something."""
 
     name: bytes
     at: int
@@ -107,7 +107,7 @@ class _Wire:
                     break
                 sink.sendall(data)
                 if self.caught and self.cable.trap and self.cable.trap.loses == "patience":
-                    self.cable.cut()
+                    break
         _close(source)
         _close(sink)
 
@@ -124,19 +124,14 @@ class _Wire:
             trap.seen += 1
             self.caught = trap.seen == trap.at
         self.named = self.named and not any(word in data for word in self.ends)
-        return self._springs(trap.loses == "commit")
+        return self.caught and trap.loses == "commit"
 
     def _breaks_back(self, data: bytes) -> bool:
         """On the way to the client."""
         if self.cable.cut_before and self.cable.cut_before in data:
             self.cable.cut_before = b""
             return True
-        return self._springs(COMMIT in data)
-
-    def _springs(self, is_time: bool) -> bool:
-        if self.caught and is_time:
-            self.cable.cut()
-        return self.caught and is_time
+        return self.caught and COMMIT in data
 
 
 def _close(end: socket.socket) -> None:
