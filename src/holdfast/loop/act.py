@@ -13,7 +13,7 @@ from holdfast.loop import approve, prefill, rules
 from holdfast.loop.approve import Decision
 from holdfast.loop.rules import Allowed
 from holdfast.loop.state import Turn
-from holdfast.messages.model import ToolCallPart, ToolReturnPart
+from holdfast.messages.model import ApprovalPart, ToolCallPart, ToolReturnPart
 from holdfast.store.table import Tx
 from holdfast.tools.builtin import run
 from holdfast.tools.builtin.context import LookContext, ToolContext
@@ -99,10 +99,16 @@ def resolve(turn: Turn, calls: Iterable[ToolCallPart], decisions: Mapping[str, D
 def _resolved(
     turn: Turn, now: Allowed, attached: dict[str, Tool], call: ToolCallPart, decision: Decision | None
 ) -> Planned:
-    if isinstance(decision, ToolReturnPart):
-        return Planned(call, attached.get(call.name), returned=decision)
-    if decision is not None and not decision.approve:
+    if isinstance(decision, ApprovalPart) and not decision.approve:
         return Planned(call, None, approve.refusal(call, decision), broke_rule=True)
+    meant = _meant(turn, call)
+    if meant is not None:
+        call = call.model_copy(update={"name": meant.name})
+    if isinstance(decision, ToolReturnPart):
+        return Planned(call, meant, returned=decision.model_copy(update={"name": call.name}))
+    if meant is None and call.name in attached:
+        why = f"{rules.REFUSED}another tool is named {call.name} by now. Call it again if you mean that one."
+        return Planned(call, None, why, broke_rule=True)
     planned = _planned(turn, now, attached, turn.dialect.given(call, turn.own_arguments))
     if planned.waits_for is None or planned.tool is None:
         return planned
@@ -110,6 +116,13 @@ def _resolved(
         why = f"{rules.REFUSED}{call.name} needs an answer of its own by now. Call it again."
         return replace(planned, refusal=why, waits_for=None, broke_rule=True)
     return _runnable(turn, planned.tool, planned.call)
+
+
+def _meant(turn: Turn, call: ToolCallPart) -> Tool | None:
+    """The tool that a call meant when it was made; requests of earlier servers tell no more than its name."""
+    if call.tool_id is None:
+        return next((tool for tool in turn.tools if tool.name == call.name), None)
+    return next((tool for tool in turn.tools if tool.id == call.tool_id), None)
 
 
 async def look(turn: Turn, planned: Sequence[Planned]) -> list[Planned]:

@@ -134,8 +134,9 @@ async def _prepared(work: commit.Work) -> commit.Work:
 
 
 def _as_asked(call: ToolCallPart, planned: Planned, filled: Mapping[str, Any]) -> ToolCallPart:
-    """The call as whoever answers is to see it: with the arguments that a rule fills in."""
-    call = call.model_copy(update={"waits_for": planned.waits_for})
+    """The call as it waits, with the arguments that a rule fills in; it means the tool itself, not its name."""
+    tool_id = planned.tool.id or None if planned.tool else None
+    call = call.model_copy(update={"waits_for": planned.waits_for, "tool_id": tool_id})
     return prefill.filled(call, filled) if filled and planned.waits_for else call
 
 

@@ -71,6 +71,8 @@ class ToolCallPart(Shape):
     signature: str | None = None
     waits_for: Literal["approval", "client"] | None = None
     """Who must answer before it can be run: a person, or the client that runs it itself."""
+    tool_id: str | None = None
+    """Of a call that is not run at once: which tool it means, because a tool can get another name meanwhile."""
 
 
 class ToolReturnPart(Shape):
