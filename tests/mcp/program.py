@@ -1,12 +1,22 @@
-"""An MCP server that is a program: it echoes, tells its environment, starts a child, or ends in a call."""
+"""An MCP server that is a program: it echoes, tells its environment, starts a child, ends in a call, or stops reading.
+
+What stops reading lives on, and its output stays open: within a call, before the answer, or after it.
+"""
 
 import json
 import os
 import subprocess
 import sys
-from typing import Any
+import time
+from typing import Any, NoReturn
 
-TOOLS = [{"name": name, "inputSchema": {"type": "object"}} for name in ("say", "environment", "child", "end")]
+NAMES = ("say", "environment", "child", "end", "deaf", "parting", "last")
+TOOLS = [{"name": name, "inputSchema": {"type": "object"}} for name in NAMES]
+
+
+def live_on() -> NoReturn:
+    while True:
+        time.sleep(600)
 
 
 def called(name: str, arguments: dict[str, str]) -> str:
@@ -18,6 +28,13 @@ def called(name: str, arguments: dict[str, str]) -> str:
             return json.dumps([os.getpid(), child.pid])
         case "end":
             os._exit(1)
+        case "deaf":
+            os.close(0)
+            live_on()
+        case "parting":
+            os.close(0)
+            time.sleep(0.05)
+            return "the last word"
         case _:
             return arguments.get("text", "")
 
@@ -39,3 +56,11 @@ for line in sys.stdin:
     message = json.loads(line)
     if "id" in message:
         print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": answer(message)}), flush=True)
+        match message.get("params"):
+            case {"name": "last"}:
+                os.close(0)
+                live_on()
+            case {"name": "parting"}:
+                live_on()
+            case _:
+                pass

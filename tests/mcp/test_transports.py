@@ -81,6 +81,28 @@ def test_a_program_that_ends_is_started_again(once: Client) -> None:
     assert once.run(made, "say", text="back").json()["func_return"] == "back"
 
 
+def test_a_program_that_stops_reading_in_a_call_costs_an_error_and_is_started_again(once: Client) -> None:
+    made = program(once)
+
+    deaf = once.run(made, "deaf")
+
+    assert deaf.status_code == 502, deaf.text
+    assert "has closed its input" in deaf.json()["detail"]
+    assert once.run(made, "say", text="back").json()["func_return"] == "back"
+
+
+@pytest.mark.parametrize("when", ["parting", "last"])
+def test_what_a_program_says_when_it_stops_reading_is_heard(once: Client, when: str) -> None:
+    made = program(once)
+
+    assert once.run(made, when).json()["func_return"] == ("the last word" if when == "parting" else "")
+
+    def back() -> bool:  # a call that was sent just before the input closed fails
+        return once.run(made, "say", text="back").json().get("func_return") == "back"
+
+    until(back, "the program to be there again", 30)
+
+
 def test_a_program_that_ends_at_once_is_registered_all_the_same(once: Client) -> None:
     sent: dict[str, Any] = {"type": "stdio", "server_name": once.org.name("brief"), "command": "true", "args": []}
 
