@@ -1,6 +1,7 @@
 """What programs are given, and what comes back of them."""
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
@@ -276,6 +277,18 @@ def test_without_node_the_message_says_so(monkeypatch: pytest.MonkeyPatch, warm:
     monkeypatch.setenv("PATH", str(tmp_path))
     for each in sandboxed(warm.level, Limits(warm=0)):
         assert "need Node.js" in javascript(each, "function f() {}").error
+
+
+@needs_node
+def test_a_flag_that_node_is_too_old_to_know_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    node = tmp_path / "bin" / "node"
+    node.parent.mkdir()
+    knows = 'case "$*" in *--disable-wasm-trap-handler*) exit 9;; esac'
+    node.write_text(f'#!/bin/sh\n{knows}\nexec {shutil.which("node")} "$@"\n')
+    node.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{node.parent}:{os.environ['PATH']}")
+    for each in sandboxed("landlock", Limits(warm=0)):  # bubblewrap hides what is in /tmp
+        assert javascript(each, PLAIN, a=1, b="x").stdout == "hi\n"
 
 
 def test_health_tells_the_level_when_it_is_asked(server: Server) -> None:

@@ -14,6 +14,7 @@ import typer
 from holdfast.cli import installation, openfiles, ports, probes, screen
 from holdfast.config import ConfigError, Settings
 from holdfast.errors import AppError
+from holdfast.sandbox import node
 from holdfast.store import checkup, schema
 from holdfast.store.opening import engine_of
 
@@ -38,7 +39,7 @@ class Finding:
 
 @app.command()
 def doctor() -> None:
-    """Check settings, data, database, Redis, sandbox, models, port and limits; print the fix for each problem."""
+    """Check settings, data, database, Redis, sandbox, Node, models, port and limits; print the fix for each problem."""
     settings = installation.settings()
     problems = 0
     for check in CHECKS:
@@ -147,6 +148,18 @@ def _sandbox(settings: Settings) -> Iterator[Finding]:
     else:
         fix = "sysctl -w kernel.unprivileged_userns_clone=1, or allow user namespaces to the container"
         yield Finding("sandbox", "note", text, f"{fix} (docs/sandbox.md)")
+    if level != "off":
+        yield _node()
+
+
+def _node() -> Finding:
+    there = node.found()
+    if there.lack:
+        return Finding("node", "note", there.lack, node.WAY_OUT)
+    if not there.takes_types:
+        text = f"Node.js {there.version} runs JavaScript, and TypeScript only without types"
+        return Finding("node", "note", text, node.WAY_OUT)
+    return Finding("node", "ok", f"Node.js {there.version} runs JavaScript and TypeScript")
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

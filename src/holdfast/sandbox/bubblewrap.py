@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.sandbox import seccomp, walls
@@ -19,7 +19,7 @@ class Bubblewrap:
     """Starts them."""
 
     limits: Limits
-    interpreters: walls.Interpreters = field(default_factory=walls.interpreters)
+    interpreters: walls.Interpreters
     stage: Stage | None = None
 
     @property

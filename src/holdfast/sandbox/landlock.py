@@ -4,7 +4,7 @@ import base64
 import os
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.sandbox import seccomp, walls
@@ -20,7 +20,7 @@ class Landlock:
     """Starts them."""
 
     limits: Limits
-    interpreters: walls.Interpreters = field(default_factory=walls.interpreters)
+    interpreters: walls.Interpreters
 
     @property
     def level(self) -> Level:

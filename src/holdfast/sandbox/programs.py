@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from holdfast.sandbox import walls
 from holdfast.sandbox.box import Box, Stopped
 from holdfast.sandbox.bubblewrap import Bubblewrap
 from holdfast.sandbox.landlock import Landlock
@@ -85,17 +86,18 @@ class Programs:
             return "off"
         # else every sandbox would do it again
         await asyncio.to_thread(compileall.compile_dir, CODE / "inside", quiet=2)
-        known: tuple[Walls, ...] = (Bubblewrap(self._limits), Landlock(self._limits))
+        interpreters = await asyncio.to_thread(walls.interpreters)
+        known: tuple[Walls, ...] = (Bubblewrap(self._limits, interpreters), Landlock(self._limits, interpreters))
         reasons = list[str]()
-        for walls in known:
-            if self._choice in ("auto", walls.level):
-                pool = Spares(walls, self._limits)
+        for kind in known:
+            if self._choice in ("auto", kind.level):
+                pool = Spares(kind, self._limits)
                 wrong = await self._try(pool)
                 if not wrong:
                     self._pool, self._reason = pool, "; ".join(reasons)
-                    return walls.level
+                    return kind.level
                 await pool.close()
-                reasons.append(f"{walls.level}: {wrong}")
+                reasons.append(f"{kind.level}: {wrong}")
         self._reason = "; ".join(reasons)
         return "off"
 

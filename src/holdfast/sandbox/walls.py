@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from holdfast.sandbox import node
 from holdfast.sandbox.model import Level, Limits
+from holdfast.sandbox.node import Node
 
 CODE = Path(__file__).parent
 ENTRY = "import sys; sys.path.insert(0, sys.argv[1]); from inside import main; main.main(int(sys.argv[2]))"
@@ -66,31 +68,28 @@ class Interpreters:
 
     python: Path
     prefix: Path
-    node: Path | None
+    node: Node
 
     @property
     def outside_system(self) -> Iterator[Path]:
         """Directories they need besides the system's own."""
-        for place in (self.prefix, self.node and self.node.parent.parent):
+        for place in (self.prefix, self.node.path and self.node.path.parent.parent):
             if place is not None and place != Path("/") and not place.is_relative_to("/usr"):
                 yield place
 
 
 def interpreters() -> Interpreters:
     """Python is the one that the server runs on; Node is whatever there is."""
-    node = shutil.which("node")
-    return Interpreters(
-        Path(sys.executable).resolve(), Path(sys.base_prefix).resolve(), Path(node).resolve() if node else None
-    )
+    return Interpreters(Path(sys.executable).resolve(), Path(sys.base_prefix).resolve(), node.found())
 
 
-def setup(limits: Limits, code: str, home: str, node: Path | None, packages: str | None) -> dict[str, Any]:
+def setup(limits: Limits, code: str, home: str, node: Node, packages: str | None) -> dict[str, Any]:
     """What the inside is told before it knows its program."""
     return {
         "limits": asdict(limits),
         "code": code,
         "home": home,
-        "node": str(node) if node else None,
+        "node": {"path": str(node.path), "flags": node.flags, "fault": node.fault},
         "packages": packages,
         "lock": None,
     }
