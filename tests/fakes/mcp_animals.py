@@ -228,7 +228,8 @@ class Guarded(Plain):
 
     def post(self, got: Got) -> Said:
         if got.headers.get("authorization", "").removeprefix("Bearer ") not in self.zoo.tokens:
-            where = f'Bearer resource_metadata="{self.zoo.root}/guarded-metadata", scope="tools"'
+            metadata = self.zoo.authority.place("resource_metadata", "guarded-metadata")
+            where = f'Bearer resource_metadata="{metadata}", scope="tools"'
             return Said(401, b"{}", {"www-authenticate": where})
         return super().post(got)
 
@@ -238,13 +239,15 @@ class OldSse:
 
     def __init__(self, zoo: "Zoo") -> None:
         self.streams: dict[str, Queue[bytes | None]] = defaultdict(Queue)
+        self.endpoint = "/old/messages"
+        """Where it wants to be spoken to."""
         self.inner = Plain(zoo)
         self.inner.versions = ("2024-11-05",)
         self.inner.refused = lambda got: None  # it has no headers of a session
 
-    def events(self, path: str) -> Iterator[bytes]:
+    def events(self) -> Iterator[bytes]:
         stream = uuid4().hex
-        yield b"event: endpoint\ndata: %s/messages?stream=%s\n\n" % (path.encode(), stream.encode())
+        yield b"event: endpoint\ndata: %s?stream=%s\n\n" % (self.endpoint.encode(), stream.encode())
         queue = self.streams[stream]
         while (data := queue.get(timeout=PATIENCE)) is not None:
             yield b"event: message\ndata: %s\n\n" % data

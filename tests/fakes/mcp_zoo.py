@@ -64,6 +64,8 @@ class Zoo:
         self._mark = f"_{uuid4().hex[:6]}"
         self._got.clear()
         self.tokens.clear()
+        self.authority.elsewhere.clear()
+        self.old.endpoint = "/old/messages"
         self.animals = {name: kind(self) for name, kind in KINDS.items()}
 
     def release(self) -> None:
@@ -107,17 +109,26 @@ class Authority:
         self.challenges: dict[str, str] = {}
         self.forms: list[dict[str, str]] = []
         self.renewals = 0
+        self.elsewhere: dict[str, str] = {}
+        """Places that it names instead of its own."""
+
+    def place(self, name: str, path: str) -> str:
+        return self.elsewhere.get(name, f"{self.zoo.root}/{path}")
 
     def respond(self, got: Got) -> Said:
         root = self.zoo.root
         match got.path.partition("?")[0]:
             case "/guarded-metadata":
-                return of_json({"resource": f"{root}/guarded", "authorization_servers": [f"{root}/issuer"]})
+                issuer = self.place("authorization_servers", "issuer")
+                return of_json({"resource": f"{root}/guarded", "authorization_servers": [issuer]})
             case "/.well-known/oauth-authorization-server/issuer":
-                places = {
-                    name: f"{root}/{name.partition('_')[0]}" for name in ("authorization_endpoint", "token_endpoint")
+                named = {
+                    "authorization_endpoint": "authorization",
+                    "token_endpoint": "token",
+                    "registration_endpoint": "register",
                 }
-                return of_json({"issuer": f"{root}/issuer", **places, "registration_endpoint": f"{root}/register"})
+                places = {name: self.place(name, path) for name, path in named.items()}
+                return of_json({"issuer": f"{root}/issuer", **places})
             case "/register":
                 return of_json({"client_id": "client-1"}, 201)
             case "/token":
@@ -197,7 +208,7 @@ def _handler(zoo: Zoo) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.close_connection = True
             try:
-                for piece in zoo.old.events("/old"):
+                for piece in zoo.old.events():
                     self.wfile.write(piece)
                     self.wfile.flush()
             except (OSError, Empty):

@@ -124,6 +124,33 @@ def test_a_server_may_be_authorized_before_it_is_stored(client: Client, zoo: Zoo
     assert client.run(stored, "whoami").json()["func_return"].startswith("Bearer access-")
 
 
+@pytest.mark.parametrize("place", ["resource_metadata", "authorization_servers", "registration_endpoint"])
+def test_whoever_authorizes_is_not_looked_for_at_a_metadata_address(once: Client, zoo: Zoo, place: str) -> None:
+    made = once.add(zoo.url("guarded"))
+    zoo.authority.elsewhere[place] = "http://169.254.169.254/latest"
+
+    with watching(once, "GET", f"/v1/mcp-servers/connect/{made['id']}") as events:
+        *_, failed = events
+
+    assert failed["event"] == "error"
+    assert "169.254.169.254" in failed["message"]
+    assert "metadata" in failed["message"]
+
+
+def test_a_code_is_not_sent_to_a_metadata_address(once: Client, zoo: Zoo) -> None:
+    made = once.add(zoo.url("guarded"))
+    zoo.authority.elsewhere["token_endpoint"] = "http://169.254.169.254/latest"
+
+    with watching(once, "GET", f"/v1/mcp-servers/connect/{made['id']}") as events:
+        url = until_authorization(events)
+        page = come_back(once, code=zoo.authority.agree(url), state=httpx.URL(url).params["state"])
+        failed = next(events)
+
+    assert page.status_code == 502
+    assert failed["event"] == "error"
+    assert "metadata" in failed["message"]
+
+
 def test_a_callback_that_nobody_waits_for_is_refused(once: Client) -> None:
     for query in ({}, {"state": "x" * 5000}, {"state": "org.x", "code": "y"}, {"state": "\x00"}):
         assert come_back(once, **query).status_code in (400, 422)

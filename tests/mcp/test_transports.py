@@ -47,6 +47,19 @@ def test_the_transport_of_2024(client: Client, zoo: Zoo) -> None:
     assert client.run(server, "echo", text="old").json()["func_return"] == "old"
 
 
+@pytest.mark.parametrize("place", ["http://169.254.169.254/latest", "http://localhost:{port}/plain"])
+def test_what_a_stream_is_shown_goes_to_its_own_server_alone(once: Client, zoo: Zoo, place: str) -> None:
+    zoo.old.endpoint = place.format(port=zoo.port)
+
+    tried = once.http.post(
+        "/v1/tools/mcp/servers/test", json={"server_name": "x", "type": "sse", "server_url": zoo.url("old")}
+    )
+
+    assert tried.status_code == 502, tried.text
+    assert "which is another server" in tried.json()["detail"]
+    assert zoo.asked("plain") == []
+
+
 @pytest.mark.parametrize("kind", ["http", "json", "stateless", "sse"])
 def test_a_server_of_the_official_sdk(once: Client, kind: str) -> None:
     with official(kind) as url:
