@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.cli.command import beside, output, run
@@ -14,6 +15,9 @@ from tests.harness.postgres import Postgres
 from tests.harness.process import Process
 from tests.harness.server import Server
 from tests.harness.waiting import accepts, until
+
+MOST_IDLE_MB = 130
+"""What a server may take that has nothing to do, on machines that have little."""
 
 
 @pytest.fixture
@@ -39,6 +43,12 @@ def test_the_log_is_written_to_a_file_as_well(fleet: Fleet, tmp_path: Path) -> N
     server.stop()
     done = run("serve", env={"HOME": str(tmp_path), "HOLDFAST_LOG_FILE": "/dev/null/server.log"})
     assert done.returncode == 1 and "/dev/null/server.log" in done.stderr and "HOLDFAST_LOG_FILE" in done.stderr
+
+
+def test_a_server_with_nothing_to_do_takes_little_memory(fresh_server: FreshServer) -> None:
+    server = psutil.Process(fresh_server().pid)
+    taken = sum(each.memory_info().rss for each in (server, *server.children(recursive=True))) / 2**20
+    assert taken < MOST_IDLE_MB, f"{taken:.0f} MB"
 
 
 def test_sigterm_ends_the_server_in_peace(fresh_server: FreshServer) -> None:
