@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 from tests.fakes.mcp_sdk import official
 from tests.fakes.mcp_zoo import Zoo
+from tests.harness.fleet import Fleet, engines
 from tests.harness.server import Server
 from tests.harness.tenants import new_org
 from tests.harness.waiting import until
-from tests.mcp.conftest import Client
+from tests.mcp.conftest import ALLOWED, Client
 
 PROGRAM = Path(__file__).with_name("program.py")
 
@@ -108,12 +110,26 @@ def test_a_program_that_stops_reading_in_a_call_costs_an_error_and_is_started_ag
 def test_what_a_program_says_when_it_stops_reading_is_heard(once: Client, when: str) -> None:
     made = program(once)
 
-    assert once.run(made, when).json()["func_return"] == ("the last word" if when == "parting" else "")
+    old = int(once.run(made, when).json()["func_return"])
 
     def back() -> bool:  # a call that was sent just before the input closed fails
         return once.run(made, "say", text="back").json().get("func_return") == "back"
 
     until(back, "the program to be there again", 30)
+    assert not lives(old)
+
+
+def test_a_program_is_ended_also_when_nobody_waits_for_that(shared: Fleet, model_env: Mapping[str, str]) -> None:
+    ours = shared.make(engines()[0], {**model_env, **ALLOWED, "HOLDFAST_MCP_TIMEOUT_SECONDS": "1"}).start()
+    client = Client(new_org(ours))
+    made = program(client)
+    until(lambda: client.http.patch(f"/v1/mcp-servers/{made['id']}/refresh").status_code == 200, "its tools", 30)
+    old = int(client.run(made, "last").json()["func_return"])
+
+    client.run(made, "say")  # its limit is over before that of the farewell
+
+    until(lambda: not lives(old), "the program to end", 30)
+    ours.stop()
 
 
 def test_a_program_that_ends_at_once_is_registered_all_the_same(once: Client) -> None:

@@ -56,6 +56,17 @@ async def _end(process: "subprocess.Popen[bytes]") -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
+async def _farewell(process: "subprocess.Popen[bytes]") -> None:
+    """Let a program end by itself; what is left of its family is killed, also when nobody waits for that any more."""
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_end(process), GOODBYE_SECONDS)
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await _end(process)
+
+
 class Stdio:
     """A program that is started for a session and ends with it, and with it everything that it has started."""
 
@@ -109,11 +120,7 @@ class Stdio:
         if self._input is not None:
             self._input.close()
         if process is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(_end(process), GOODBYE_SECONDS)
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await _end(process)
+            await _farewell(process)
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
