@@ -38,15 +38,14 @@ class Errand:
 class PostgresSession:
     """The statements of one connection, in the order in which they were given."""
 
-    def __init__(self, raw: psycopg.Connection[Any], plans_after: int | None) -> None:
+    def __init__(self, raw: psycopg.Connection[Any], *, keeps_plans: bool) -> None:
         self._raw = raw
         self._pg: Any = raw.pgconn
         self._adapt: Any = Transformer(raw)
         self._encoding = raw.info.encoding
-        self._plans_after = plans_after
-        """After how many executions a statement's plan is kept; None behind a pooler, where it may not be found."""
+        self._keeps_plans = keeps_plans
+        """The next statement finds the same session; behind a pooler it need not."""
         self._names: dict[bytes, bytes] = {}
-        self._seen: dict[bytes, int] = {}
         self._made = 0
         self._waiting: list[Errand] = []
         self._ready = Selector()
@@ -76,7 +75,7 @@ class PostgresSession:
         """What waits and the COMMIT; without a transaction what is sent together is one by itself."""
         if self._is_within:
             self._send([*self._taken(), Errand(b"COMMIT")])
-        elif self._waiting and (self._plans_after is not None or len(self._waiting) == 1):
+        elif self._waiting and (self._keeps_plans or len(self._waiting) == 1):
             self._send(self._taken())
         elif self._waiting:
             self._send([Errand(b"BEGIN"), *self._taken(), Errand(b"COMMIT")])
@@ -107,7 +106,7 @@ class PostgresSession:
         return taken
 
     def _send(self, going: Sequence[Errand]) -> None:
-        if len(going) > 1 and self._plans_after is not None:
+        if len(going) > 1 and self._keeps_plans:
             self._together(going)
         else:
             for each in going:
@@ -145,14 +144,11 @@ class PostgresSession:
         return is_new
 
     def _name(self, sent: Errand) -> tuple[bytes | None, bool]:
-        """The name of its plan, if it has come often enough to be worth one, and whether that is still to be made."""
-        if self._plans_after is None:
+        """The name of its plan, if it has one, and whether that is still to be made."""
+        if not self._keeps_plans:
             return None, False
         if (name := self._names.get(sent.sql)) is not None:
             return name, False
-        seen = self._seen[sent.sql] = self._seen.get(sent.sql, 0) + 1
-        if seen <= self._plans_after:
-            return None, False
         self._made += 1
         name = self._names[sent.sql] = b"holdfast_%d" % self._made
         return name, True

@@ -45,6 +45,7 @@ def engine(uri: str, schema: str, pool_size: int, *, only_reads: bool = False) -
         max_overflow=0,
         pool_pre_ping=False,
         pool_recycle=1800,
+        pool_use_lifo=True,  # who asks alone finds a session that knows the plans
         **(READING if only_reads else {}),
     )
     _name_schema(made.dialect, schema)
@@ -65,7 +66,7 @@ def _open_session(connection: Any, record: Any) -> None:
     if keeps_plans:
         connection.prepare_threshold, connection.prepared_max = PREPARED_AFTER, PREPARED_MOST
     session_of = import_module("holdfast.store.libpq").PostgresSession  # psycopg is there, as this is its connection
-    record.info[driver.SESSION] = session_of(connection, PREPARED_AFTER if keeps_plans else None)
+    record.info[driver.SESSION] = session_of(connection, keeps_plans=keeps_plans)
 
 
 def _name_schema(dialect: Any, schema: str) -> None:
