@@ -13,7 +13,7 @@ from holdfast.store.cipher import Cipher
 from holdfast.store.database import Database
 from holdfast.store.libpq import MOST_WAITING
 from holdfast.store.postgres import engine as engine_of
-from holdfast.store.prepared import Prepared, savepoint
+from holdfast.store.prepared import Prepared, among, savepoint
 from tests.harness.pooler import Pooler
 from tests.harness.postgres import Postgres
 from tests.harness.ways import counted
@@ -23,6 +23,7 @@ ADD = Prepared(things.insert())
 COUNT = Prepared(sa.select(sa.func.count()).select_from(things))
 TEXTS = Prepared(sa.select(things.c.text).order_by(things.c.id))
 CHANGE = Prepared(things.update().where(things.c.id == sa.bindparam("which")), ["text"])
+SOME = Prepared(sa.select(things.c.text).where(among(things.c.text, "wanted")))
 SESSION = Prepared(sa.select(sa.func.pg_backend_pid()))
 
 
@@ -125,6 +126,18 @@ def test_more_than_may_wait(engine: sa.Engine) -> None:
         for id in range(3 * MOST_WAITING + 7):
             add(tx, id)
     assert count(engine) == 3 * MOST_WAITING + 7
+
+
+def test_lists_hold_texts_of_any_kind(engine: sa.Engine) -> None:
+    texts = ["", "plain", 'a "quoted" one', "\\", "{a,b}", "null", "NULL", " two\nlines ", "é漢🙂", "'; --"]
+    with engine.begin() as tx:
+        for id, text in enumerate(texts):
+            add(tx, id, text)
+    with engine.connect() as tx:
+        for text in texts:
+            assert SOME.rows(tx, {"wanted": [text]}) == [(text,)]
+        assert {row[0] for row in SOME.rows(tx, {"wanted": texts})} == set(texts)
+        assert SOME.rows(tx, {"wanted": []}) == []
 
 
 def test_much_in_both_directions_at_once(engine: sa.Engine) -> None:

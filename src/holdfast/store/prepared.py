@@ -87,7 +87,16 @@ class _Texts(sa.types.TypeDecorator[Sequence[str]]):
         return dialect.type_descriptor(sa.Text() if dialect.name == "sqlite" else ARRAY(sa.Text()))
 
     def bind_processor(self, dialect: Any) -> Any:
-        return to_json if dialect.name == "sqlite" else list
+        return to_json if dialect.name == "sqlite" else _array
+
+
+def _array(texts: Sequence[str]) -> str:
+    """As PostgreSQL reads it; psycopg takes a millisecond for a thousand texts."""
+    return "{" + ",".join(map(_quoted, texts)) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 class _Among(sa.ColumnElement[bool]):
