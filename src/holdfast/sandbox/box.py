@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import json
+import os
 import struct
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from holdfast.errors import AppError
 from holdfast.kit.text import clean, clean_tree
@@ -20,6 +21,7 @@ from holdfast.sandbox.walls import Needs, Started, Walls
 STARTING_S = 30
 ENDING_S = 10
 LOOK_EVERY_S = 0.25
+AT_ONCE = 65536
 SIGNALS = {4: "an illegal instruction", 6: "an abort", 7: "a bad memory access", 11: "a bad memory access"}
 
 
@@ -27,23 +29,43 @@ class Stopped(Exception):
     """The program cannot go on; the sentence says why."""
 
 
-class Output(asyncio.Protocol):
-    """What comes out of a pipe: its beginning is kept, and too much of it is told."""
+class Output:
+    """What comes out of a pipe: its beginning is kept, and too much of it is told.
 
-    def __init__(self, most: int, flood: int, flooded: asyncio.Event) -> None:
+    The pipe is read here and not by a transport of the loop: uvloop's closes its number twice, and the second time it
+    may be the one of a file or a connection that another thread has opened meanwhile.
+    """
+
+    def __init__(self, pipe: IO[bytes], most: int, flood: int, flooded: asyncio.Event) -> None:
+        self._pipe = pipe
         self._kept = bytearray()
         self._most, self._left, self._flooded = most, flood, flooded
         self._total = 0
-        self.closed = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.closed = self._loop.create_future()
+        os.set_blocking(pipe.fileno(), False)
+        self._loop.add_reader(pipe.fileno(), self._read)
 
-    def data_received(self, data: bytes) -> None:
+    def _read(self) -> None:
+        try:
+            data = os.read(self._pipe.fileno(), AT_ONCE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
         self._total += len(data)
         self._kept += data[: self._most - len(self._kept)]
         if self._total > self._left:
             self._flooded.set()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.closed.done():
+    def close(self) -> None:
+        """Hear no more of it."""
+        if not self._pipe.closed:
+            self._loop.remove_reader(self._pipe.fileno())
+            self._pipe.close()
             self.closed.set_result(None)
 
     @property
@@ -111,19 +133,18 @@ class Box:
         self._writer.close()
         ends = asyncio.gather(self.stdout.closed, self.stderr.closed)
         await asyncio.wait((asyncio.ensure_future(ends),), timeout=ENDING_S)
-        for transport in self._pipes:
-            transport.close()
+        self.stdout.close()
+        self.stderr.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             await asyncio.to_thread(self._started.process.wait, ENDING_S)
         await asyncio.to_thread(self._started.discard)
 
     async def _greet(self) -> None:
-        process, loop = self._started.process, asyncio.get_running_loop()
+        process = self._started.process
         self._reader, self._writer = await asyncio.open_connection(sock=self._started.channel)
         kept, flood = self._limits.output_kb * 1024, self._limits.flood
-        out, self.stdout = await loop.connect_read_pipe(lambda: Output(kept, flood, self._flooded), process.stdout)
-        err, self.stderr = await loop.connect_read_pipe(lambda: Output(kept, flood, self._flooded), process.stderr)
-        self._pipes = (out, err)
+        self.stdout = Output(_pipe(process.stdout), kept, flood, self._flooded)
+        self.stderr = Output(_pipe(process.stderr), kept, flood, self._flooded)
         try:
             async with asyncio.timeout(STARTING_S):
                 await self._send(self._started.setup)
@@ -201,6 +222,12 @@ class Box:
         if signal:
             return f"It crashed: {SIGNALS.get(signal, 'it was ended')} (signal {signal})."
         return f"It ended itself with exit code {code} before it had an answer."
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise Stopped("it was started without a place for its output")
+    return pipe
 
 
 def _discard(making: Future[Started]) -> None:
