@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -110,6 +111,16 @@ def test_a_failure_within_a_savepoint_is_told_there(engine: sa.Engine) -> None:
                 add(tx, 5)
     with engine.connect() as tx:
         assert list(tx.execute(sa.select(things.c.id).order_by(things.c.id)).scalars()) == [1, 3, 5]
+
+
+def test_a_failure_that_was_passed_over_is_told_with_the_commit(engine: sa.Engine) -> None:
+    """PostgreSQL answers such a COMMIT without an error, and has stored nothing."""
+    with pytest.raises(exc.DBAPIError), engine.begin() as tx:
+        add(tx, 1)
+        add(tx, 1)
+        with suppress(exc.IntegrityError):
+            COUNT.row(tx, {})
+    assert count(engine) == 0
 
 
 def test_what_waits_goes_with_a_rollback(engine: sa.Engine) -> None:

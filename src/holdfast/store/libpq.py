@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.errors import InFailedSqlTransaction, InvalidSqlStatementName, error_from_result
 
 MOST_WAITING = 50
 """How many statements wait at most; each holds its values in memory."""
@@ -73,6 +73,8 @@ class PostgresSession:
 
     def commit(self) -> None:
         """What waits and the COMMIT; without a transaction what is sent together is one by itself."""
+        if self._pg.transaction_status == pq.TransactionStatus.INERROR:
+            raise InFailedSqlTransaction("a statement failed before, so nothing can be stored")  # COMMIT would not tell
         if self._is_within:
             self._send([*self._taken(), Errand(b"COMMIT")])
         elif self._waiting and (self._keeps_plans or len(self._waiting) == 1):
