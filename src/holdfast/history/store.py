@@ -44,8 +44,6 @@ class Versioned(Generic[E, V]):
         self._resets = resets or {}
         """Columns that every change sets."""
         self._keep = self._copying()
-        self._changes: dict[tuple[str, ...], Prepared] = {}
-        """An update for each set of columns that is ever changed together."""
 
     def _copying(self) -> Prepared:
         rows, versions = self.rows, self.versions
@@ -75,18 +73,7 @@ class Versioned(Generic[E, V]):
     def change(self, tx: Tx, who: Who, id: str, values: Mapping[str, Any], cause: Cause) -> E:
         """Set columns; the state before is kept as a version."""
         self.keep(tx, who, id, cause)
-        sent = {"updated_at": now(), "last_updated_by_id": who.user_id, **values, **self._resets}
-        row = self._change(tuple(sent)).row(tx, sent | {"the_org": who.organization_id, "the_id": id})
-        if row is None:
-            raise self.rows.missing(id)
-        return self.rows.load(row)
-
-    def _change(self, names: tuple[str, ...]) -> Prepared:
-        change = self._changes.get(names)
-        if change is None:
-            counted = self.rows.changing.values(version=self.rows.c.version + 1)
-            change = self._changes[names] = Prepared(counted, names)
-        return change
+        return self.rows.update(tx, who, id, {**values, **self._resets}, counting="version")
 
     def state_of(self, row: E | V) -> State:
         return {name: getattr(row, name) for name in self.state}

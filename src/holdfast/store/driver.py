@@ -32,7 +32,6 @@ class Executed(Protocol):
 class Queueing(Protocol):
     """A connection on which statements wait for each other; `libpq` has the one of PostgreSQL."""
 
-    def execute(self, sql: bytes, values: Sequence[Any]) -> Executed: ...
     def later(self, sql: bytes, values: Sequence[Any]) -> Executed: ...
     def flow(self) -> None: ...
     def commit(self) -> None: ...
@@ -57,11 +56,9 @@ class Wording:
 
 def execute(tx: Tx, said: Wording, values: Sequence[Any]) -> Executed:
     """What it has come to; failures look like SQLAlchemy's own."""
-    session = _session(tx)
-    _note(tx, said.sql, values)
-    if session is None:
-        return _on_sqlite(tx, said, values)
-    return _driven(tx, said.sql, lambda: session.execute(said.encoded, values))
+    executed = later(tx, said, values)
+    flow(tx)
+    return executed
 
 
 def later(tx: Tx, said: Wording, values: Sequence[Any]) -> Executed:

@@ -60,11 +60,6 @@ class PostgresSession:
         self._waiting.append(errand)
         return errand
 
-    def execute(self, sql: bytes, values: Sequence[Any]) -> Errand:
-        errand = self.later(sql, values)
-        self.flow()
-        return errand
-
     def flow(self) -> None:
         """Have everything done that waits."""
         if self._waiting:

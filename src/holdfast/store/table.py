@@ -62,26 +62,17 @@ class Rows(Generic[E]):
         return Prepared(self._select.where(*mine))
 
     @cached_property
-    def _mine(self) -> Where:
-        return sa.and_(self.c.organization_id == sa.bindparam("the_org"), self.c.id == sa.bindparam("the_id"))
-
-    @cached_property
-    def changing(self) -> sa.Update:
-        """The update of one row, which answers with it."""
-        return self.table.update().where(self._mine).returning(self.table)
+    def _update(self) -> sa.Update:
+        mine = sa.and_(self.c.organization_id == sa.bindparam("the_org"), self.c.id == sa.bindparam("the_id"))
+        return self.table.update().where(mine)
 
     @cached_property
     def _insert(self) -> Prepared:
         return PreparedInsert(self.table)
 
     @cached_property
-    def _updates(self) -> dict[tuple[str, ...], Prepared]:
-        """An update for each set of columns that is ever changed together."""
-        return {}
-
-    @cached_property
-    def _settings(self) -> dict[tuple[str, ...], Prepared]:
-        """The same without an answer."""
+    def _changes(self) -> dict[tuple[Any, ...], Prepared]:
+        """An update for each set of columns that is ever changed together, with the row as its answer or without."""
         return {}
 
     @cached_property
@@ -141,16 +132,16 @@ class Rows(Generic[E]):
                 raise self.missing(id)
         return [found[id] for id in wanted]
 
-    def update(self, tx: Tx, who: Actor, id: str, values: Mapping[str, Any]) -> E:
-        """Set columns and answer with the row as it is now; unknown ids are an error."""
+    def update(self, tx: Tx, who: Actor, id: str, values: Mapping[str, Any], *, counting: str | None = None) -> E:
+        """Set columns, have one count, and answer with the row as it is now; unknown ids are an error."""
         key = {"the_org": who.organization_id, "the_id": id}
         sent: dict[str, Any] = {"updated_at": now(), "last_updated_by_id": who.user_id, **values}
         computed = {name: value for name, value in sent.items() if isinstance(value, sa.ClauseElement)}
         if computed:
             given = {name: sent[name] for name in sent if name not in computed}
-            row = tx.execute(self.changing.values(computed), given | key).one_or_none()
+            row = tx.execute(self._update.values(computed).returning(self.table), given | key).one_or_none()
         else:
-            row = self._change(tuple(sent)).row(tx, sent | key)
+            row = self._change(tuple(sent), counting).row(tx, sent | key)
         if row is None:
             raise self.missing(id)
         return self.load(row)
@@ -159,17 +150,16 @@ class Rows(Generic[E]):
         """Set columns of a row that is known to be there; when it was."""
         moment = now()
         sent = {"updated_at": moment, "last_updated_by_id": who.user_id, **values}
-        names = tuple(sent)
-        setting = self._settings.get(names)
-        if setting is None:
-            setting = self._settings[names] = Prepared(self.table.update().where(self._mine), names)
-        setting.soon(tx, sent | {"the_org": who.organization_id, "the_id": id})
+        change = self._change(tuple(sent), answers=False)
+        change.soon(tx, sent | {"the_org": who.organization_id, "the_id": id})
         return moment
 
-    def _change(self, names: tuple[str, ...]) -> Prepared:
-        change = self._updates.get(names)
+    def _change(self, names: tuple[str, ...], counting: str | None = None, *, answers: bool = True) -> Prepared:
+        change = self._changes.get((names, counting, answers))
         if change is None:
-            change = self._updates[names] = Prepared(self.changing, names)
+            update = self._update if counting is None else self._update.values({counting: self.c[counting] + 1})
+            change = Prepared(update.returning(self.table) if answers else update, names)
+            self._changes[names, counting, answers] = change
         return change
 
     def delete(self, tx: Tx, who: Actor, id: str) -> None:

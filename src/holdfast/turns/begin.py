@@ -122,7 +122,7 @@ def begin(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Begun:
     begun = Begun(run, inputs.stored(asked.body, run), None)
     run.input = [message.model_dump() for message in begun.inputs]
     taking = None if asked.is_async else leases.take(tx, thread, run, worker.id)
-    equipment = Equipment.of(tx, asked.who, agent)
+    equipment = taking and Equipment.of(tx, asked.who, agent)
     held = taking and taking()
     if held is None and not asked.queues:
         raise _busy(tx, asked.who, thread)
@@ -132,7 +132,7 @@ def begin(tx: Tx, asked: Asked, models: Models, worker: Worker) -> Begun:
         leases.lock(tx, thread)  # it may have been deleted since it was found
         run.status = "created"
     runs.insert(tx, run)
-    if held is not None:
+    if held is not None and equipment is not None:
         seen = _seen(tx, asked, worker, agent, held, equipment)
         begun.turn = _assembled(tx, asked, begun, agent, seen, chosen)
     return begun
